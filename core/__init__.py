@@ -1,0 +1,1 @@
+"""What api and worker share: errors, lifecycle, settings, models, database, storage, queue."""

@@ -1,0 +1,242 @@
+"""Competitions and phases: read from `competition.yaml`, stored, looked up, and brought to readiness."""
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+from uuid import UUID
+
+import yaml
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from core import queue, shards
+from core.errors import InvalidCompetitionError, NotFoundError, PhaseClosedError
+from core.lifecycle import PhaseState
+from core.models import Baseline, Competition, Phase, ReferenceModel, Shard, Work, utc_now
+
+REFERENCE_SET = 0
+CEILING_SET = 1
+
+_Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PhaseLimits(_Spec):
+    """What a submission may use in this phase."""
+
+    run_timeout_s: float = Field(default=600, gt=0)
+    total_timeout_s: float = Field(default=8 * 3600, gt=0)
+    memory_bytes: int = Field(default=4 * 2**30, ge=256 * 2**20)
+    processes: int = Field(default=256, ge=8)
+    scratch_bytes: int = Field(default=256 * 2**20, ge=2**20)
+    log_bytes: int = Field(default=64 * 2**10, ge=0)
+    upload_bytes: int = Field(default=2**20, gt=0)
+
+
+class PhaseSpec(_Spec):
+    """A phase as an organizer writes it."""
+
+    slug: _Slug
+    name: str = Field(min_length=1, max_length=200)
+    start: AwareDatetime = datetime(2000, 1, 1, tzinfo=UTC)
+    end: AwareDatetime | None = None
+    n_models: int = Field(ge=3, le=4096)
+    runs_per_shard: int = Field(default=16, ge=1)
+    dataset: dict[str, Any]
+    architecture: dict[str, Any] = Field(default_factory=dict)
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    limits: PhaseLimits = PhaseLimits()
+    show_logs: bool = False
+
+
+class CompetitionSpec(_Spec):
+    """A competition.yaml; `version` is that of Codabench's bundle format."""
+
+    version: int = Field(ge=2, le=2)
+    slug: _Slug
+    title: str = Field(min_length=1, max_length=200)
+    description: str = ""
+    phases: list[PhaseSpec] = Field(min_length=1)
+
+
+class Progress(NamedTuple):
+    """How far the preparation of a phase is, in models."""
+
+    done: int
+    total: int
+
+
+def read_spec(path: Path) -> CompetitionSpec:
+    """Read a competition.yaml.
+
+    Raises:
+        InvalidCompetitionError: the file is missing or not YAML, or a key is wrong; every fault is named.
+    """
+    try:
+        return CompetitionSpec.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InvalidCompetitionError(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidCompetitionError(f"{path} is not YAML: {error}") from error
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors()]
+        raise InvalidCompetitionError(f"{path}: " + "; ".join(faults)) from error
+
+
+def create(session: Session, spec: CompetitionSpec) -> Competition:
+    """Create a competition and start the preparation of its phases.
+
+    Raises:
+        InvalidCompetitionError: a competition with this slug exists.
+    """
+    if session.scalar(select(Competition.id).where(Competition.slug == spec.slug)):
+        raise InvalidCompetitionError(f"A competition `{spec.slug}` exists already.")
+    competition = Competition(slug=spec.slug, title=spec.title, description=spec.description)
+    session.add(competition)
+    for position, phase in enumerate(spec.phases):
+        competition.phases.append(_new_phase(phase, position))
+    session.flush()
+    for stored in competition.phases:
+        shards.add(session, Shard(work=Work.PREPARATION, phase_id=stored.id, start=0, stop=1))
+    return competition
+
+
+def _new_phase(spec: PhaseSpec, position: int) -> Phase:
+    return Phase(
+        slug=spec.slug,
+        title=spec.name,
+        position=position,
+        opens_at=spec.start,
+        closes_at=spec.end,
+        n_models=spec.n_models,
+        runs_per_shard=spec.runs_per_shard,
+        dataset=spec.dataset,
+        architecture=spec.architecture,
+        recipe=spec.recipe,
+        limits=spec.limits.model_dump(),
+        show_logs=spec.show_logs,
+        secret=secrets.token_bytes(32),
+    )
+
+
+def list_competitions(session: Session) -> list[Competition]:
+    """Return all competitions with their phases, newest first."""
+    newest_first = select(Competition).order_by(Competition.created_at.desc())
+    return list(session.scalars(newest_first.options(selectinload(Competition.phases))))
+
+
+def find_competition(session: Session, slug: str) -> Competition:
+    """Return a competition with its phases.
+
+    Raises:
+        NotFoundError: there is none with this slug.
+    """
+    query = select(Competition).where(Competition.slug == slug).options(selectinload(Competition.phases))
+    competition = session.scalar(query)
+    if competition is None:
+        raise NotFoundError(f"There is no competition `{slug}`.")
+    return competition
+
+
+def find_phase(session: Session, competition_slug: str, phase_slug: str) -> Phase:
+    """Return a phase by the slugs in its address.
+
+    Raises:
+        NotFoundError: there is no such competition or phase.
+    """
+    for phase in find_competition(session, competition_slug).phases:
+        if phase.slug == phase_slug:
+            return phase
+    raise NotFoundError(f"There is no phase `{phase_slug}` in the competition `{competition_slug}`.")
+
+
+def check_open(phase: Phase) -> None:
+    """Raise `PhaseClosedError` unless the phase takes submissions now; the message says when it does."""
+    now = utc_now()
+    if now < phase.opens_at:
+        raise PhaseClosedError(f"{phase.title} opens at {phase.opens_at:%Y-%m-%d %H:%M:%S} UTC.")
+    if phase.closes_at is not None and now >= phase.closes_at:
+        raise PhaseClosedError(f"{phase.title} closed at {phase.closes_at:%Y-%m-%d %H:%M:%S} UTC.")
+    if phase.state is not PhaseState.READY:
+        raise PhaseClosedError(
+            f"{phase.title} is still being prepared; its reference models are not complete. Try again later."
+        )
+
+
+def limits_of(phase: Phase) -> PhaseLimits:
+    """Return the limits of a phase."""
+    return PhaseLimits.model_validate(phase.limits)
+
+
+def preparation_progress(session: Session, phase: Phase) -> Progress:
+    """Return how many of the original model and the reference models of both sets exist."""
+    done = 0 if phase.original_sha256 is None else 1
+    if phase.reference_key is not None:
+        done += sum(len(indices) for indices in trained_models(session, phase.reference_key).values())
+    return Progress(done, total=1 + 2 * phase.n_models)
+
+
+def trained_models(session: Session, reference_key: str) -> dict[int, dict[int, str]]:
+    """Return {set index: {model index: sha256 of its evaluation}} of the references that exist."""
+    found: dict[int, dict[int, str]] = {REFERENCE_SET: {}, CEILING_SET: {}}
+    query = select(ReferenceModel).where(ReferenceModel.reference_key == reference_key)
+    for model in session.scalars(query):
+        found[model.set_index][model.model_index] = model.evaluation_sha256
+    return found
+
+
+def request_references(session: Session, phase: Phase, *, models_per_shard: int) -> None:
+    """Enqueue the training of every reference model that the phase needs, in both sets."""
+    for set_index in (REFERENCE_SET, CEILING_SET):
+        for part in shards.split(phase.n_models, size=models_per_shard):
+            shards.add(
+                session,
+                Shard(
+                    work=Work.REFERENCES,
+                    phase_id=phase.id,
+                    set_index=set_index,
+                    start=part.start,
+                    stop=part.stop,
+                ),
+            )
+
+
+def request_baselines_if_complete(session: Session, phase_id: UUID) -> None:
+    """Enqueue the baselines of a phase once nothing of it is left to prepare or train."""
+    for work in (Work.PREPARATION, Work.REFERENCES):
+        if shards.count_open(session, phase_id=phase_id, work=work):
+            return
+    queue.enqueue(session, queue.SCORE_BASELINES, phase_id)
+
+
+def open_with_baselines(session: Session, phase: Phase, baselines: list[Baseline]) -> None:
+    """Store the ceiling and the floor and let submissions in."""
+    session.add_all(baselines)
+    phase.state = PhaseState.READY
+
+
+def mark_broken(session: Session, phase: Phase, problem: str) -> None:
+    """Stop the preparation of a phase; `problem` is for the organizer."""
+    phase.state = PhaseState.BROKEN
+    phase.problem = problem
+    for shard in session.scalars(select(Shard).where(Shard.phase_id == phase.id, Shard.done.is_(False))):
+        shard.done = True
+
+
+def waiting_for_baselines(session: Session) -> list[UUID]:
+    """Return the phases whose models are complete but whose baselines are missing."""
+    preparing = session.scalars(select(Phase).where(Phase.state == PhaseState.PREPARING)).all()
+    return [
+        phase.id
+        for phase in preparing
+        if session.scalar(select(func.count()).where(Shard.phase_id == phase.id))
+        and not any(
+            shards.count_open(session, phase_id=phase.id, work=work)
+            for work in (Work.PREPARATION, Work.REFERENCES)
+        )
+    ]

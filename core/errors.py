@@ -1,0 +1,74 @@
+"""The one error tree. Participant faults may be shown to participants; platform faults never are."""
+
+
+class LetheError(Exception):
+    """Root of every error that Lethe raises on purpose."""
+
+
+class ParticipantError(LetheError):
+    """The request or the submission is at fault; the message says what was wrong and what to do."""
+
+    title = "The request cannot be carried out"
+    status = 400
+
+
+class PlatformError(LetheError):
+    """Lethe or its surroundings are at fault; the message is for organizers and logs only."""
+
+
+class InvalidSubmissionError(ParticipantError):
+    """An upload that Lethe can tell, without running it, will never work."""
+
+    title = "The submission is not valid"
+    status = 422
+
+
+class UploadTooLargeError(ParticipantError):
+    """An upload over the phase's cap."""
+
+    title = "The upload is too large"
+    status = 413
+
+
+class NotFoundError(ParticipantError):
+    """What was asked for does not exist, or is not the asker's to see."""
+
+    title = "Not found"
+    status = 404
+
+
+class NotAuthenticatedError(ParticipantError):
+    """No token, or one that Lethe does not know."""
+
+    title = "Not signed in"
+    status = 401
+
+
+class PhaseClosedError(ParticipantError):
+    """The phase takes no submissions now."""
+
+    title = "The phase takes no submissions now"
+    status = 409
+
+
+class InvalidCompetitionError(ParticipantError):
+    """A competition.yaml that does not say what a competition needs."""
+
+    title = "The competition is not valid"
+    status = 422
+
+
+class IllegalTransitionError(PlatformError):
+    """A change of state that the lifecycle does not allow."""
+
+
+class SandboxUnavailableError(PlatformError):
+    """No sandbox on this machine keeps its promises; the message says what to install."""
+
+
+class LeaseLostError(PlatformError):
+    """Another worker holds the shard now; this one must stop and store nothing more."""
+
+
+class StorageError(PlatformError):
+    """A stored object is missing or does not match its hash."""

@@ -1,0 +1,65 @@
+"""Settings of one Lethe installation, read from `LETHE_*` environment variables."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SandboxChoice = Literal["auto", "docker", "bubblewrap"]
+
+
+class Settings(BaseSettings):
+    """Every default is the embedded installation: one machine, one folder, nothing installed but Python."""
+
+    model_config = SettingsConfigDict(env_prefix="LETHE_", extra="ignore", frozen=True)
+
+    home: Path = Path(".lethe")
+    """Folder that holds all state of the embedded installation."""
+
+    database_url: str = ""
+    """SQLAlchemy URL; empty means SQLite in `home`."""
+
+    storage_url: str = ""
+    """Object-store URL (`file:///…`, `s3://bucket/prefix`); empty means a folder in `home`."""
+
+    broker_url: str = ""
+    """Celery broker URL; empty means the embedded Valkey's socket in `home`."""
+
+    sandbox: SandboxChoice = "auto"
+    sandbox_image: str = "lethe-sandbox:dev"
+
+    node_name: str = "local"
+    """Name of this worker host, unique among the hosts; leases are held under it."""
+
+    lease_ttl_s: float = Field(default=60.0, gt=0)
+    sweep_interval_s: float = Field(default=5.0, gt=0)
+    max_attempts: int = Field(default=3, ge=1)
+    """How often a shard is started without storing a run before it is a platform error."""
+
+    max_upload_bytes: int = Field(default=64 * 2**20, gt=0)
+    """Cap of the platform on one request body; a phase may ask for less."""
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().resolve()
+
+    def resolved_database_url(self) -> str:
+        """Return the SQLAlchemy URL of the database."""
+        return self.database_url or f"sqlite:///{self.home / 'lethe.db'}"
+
+    def resolved_storage_url(self) -> str:
+        """Return the object-store URL of the storage."""
+        return self.storage_url or (self.home / "storage").as_uri()
+
+    def resolved_broker_url(self) -> str:
+        """Return the Celery broker URL."""
+        return self.broker_url or f"redis+socket://{self.home / 'valkey.sock'}"
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """Return the settings of this process, read once."""
+    return Settings()

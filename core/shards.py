@@ -1,0 +1,143 @@
+"""Leases on shards: the database, not the broker, says who works on what."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from core import queue
+from core.errors import LeaseLostError
+from core.models import Shard, Work, utc_now
+from core.settings import get_settings
+
+_RESEND_AFTER = timedelta(seconds=15)
+_RESEND_EVEN_IF_QUEUED_AFTER = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Range:
+    """Run or model indices from `start` up to, not including, `stop`."""
+
+    start: int
+    stop: int
+
+
+def split(total: int, *, size: int) -> list[Range]:
+    """Return the ranges of at most `size` that cover 0 … total-1 in order."""
+    return [Range(start, min(start + size, total)) for start in range(0, total, size)]
+
+
+def add(session: Session, shard: Shard) -> None:
+    """Insert a shard and enqueue it."""
+    shard.sent_at = utc_now()
+    session.add(shard)
+    session.flush()
+    queue.enqueue(session, queue.WORK_ON_SHARD, shard.id)
+
+
+def take(session: Session, shard_id: UUID, *, holder: str) -> Shard | None:
+    """Give `holder` the lease, or return None when there is nothing to take.
+
+    A shard that is done or held by a live worker is not taken: a message delivered twice does nothing.
+    """
+    now = utc_now()
+    taken = session.execute(
+        update(Shard)
+        .where(Shard.id == shard_id, Shard.done.is_(False), _is_free())
+        .values(lease_holder=holder, lease_expires_at=now + _ttl(), attempts=Shard.attempts + 1)
+        .returning(Shard.id)
+    ).scalar_one_or_none()
+    return None if taken is None else session.get_one(Shard, shard_id)
+
+
+def renew(session: Session, shard_id: UUID, *, holder: str) -> None:
+    """Extend the lease of `holder`.
+
+    Raises:
+        LeaseLostError: somebody else took the shard over, or it is done.
+    """
+    _change_held(session, shard_id, holder, lease_expires_at=utc_now() + _ttl())
+
+
+def note_progress(session: Session, shard_id: UUID, *, holder: str) -> None:
+    """Extend the lease and forgive earlier attempts: only a shard that gets nowhere is given up."""
+    _change_held(session, shard_id, holder, lease_expires_at=utc_now() + _ttl(), attempts=0)
+
+
+def finish(session: Session, shard_id: UUID, *, holder: str) -> None:
+    """Mark the shard done and drop the lease."""
+    _change_held(session, shard_id, holder, done=True, lease_holder=None, lease_expires_at=None)
+
+
+def release(session: Session, shard_id: UUID, *, holder: str) -> None:
+    """Give the lease back after a platform error, for the sweeper to send the shard again."""
+    _change_held(session, shard_id, holder, lease_holder=None, lease_expires_at=None)
+
+
+def release_node(session: Session, node: str) -> int:
+    """Free every shard held by earlier processes of a worker host that starts anew; return how many."""
+    held = update(Shard).where(Shard.lease_holder.startswith(f"{node}:", autoescape=True))
+    freed = session.execute(
+        held.values(lease_holder=None, lease_expires_at=None, sent_at=None).returning(Shard.id)
+    )
+    return len(freed.all())
+
+
+def end_all(session: Session, submission_id: UUID) -> None:
+    """Mark every shard of a submission done: nothing of it is to be run any more."""
+    session.execute(
+        update(Shard)
+        .where(Shard.submission_id == submission_id)
+        .values(done=True, lease_holder=None, lease_expires_at=None)
+    )
+
+
+def send_waiting(session: Session, *, queue_is_empty: bool) -> list[UUID]:
+    """Enqueue again the free shards whose message must be lost; return their ids.
+
+    While the queue holds messages a waiting shard is most likely among them, so it is sent again only
+    after an hour; with an empty queue its message is gone.
+    """
+    now = utc_now()
+    patience = _RESEND_AFTER if queue_is_empty else _RESEND_EVEN_IF_QUEUED_AFTER
+    lost = or_(Shard.sent_at.is_(None), Shard.sent_at < now - patience, Shard.lease_expires_at < now)
+    waiting = session.scalars(
+        select(Shard)
+        .where(Shard.done.is_(False), _is_free(), lost)
+        .order_by(Shard.created_at, Shard.start)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for shard in waiting:
+        shard.sent_at = now
+        shard.lease_holder = shard.lease_expires_at = None
+        queue.enqueue(session, queue.WORK_ON_SHARD, shard.id)
+    return [shard.id for shard in waiting]
+
+
+def count_open(session: Session, *, phase_id: UUID, work: Work) -> int:
+    """Return how many shards of this kind the phase still waits for."""
+    open_shards = select(func.count()).where(
+        Shard.phase_id == phase_id, Shard.work == work, Shard.done.is_(False)
+    )
+    return session.scalar(open_shards) or 0
+
+
+def _is_free() -> ColumnElement[bool]:
+    return or_(Shard.lease_holder.is_(None), Shard.lease_expires_at < utc_now())
+
+
+def _ttl() -> timedelta:
+    return timedelta(seconds=get_settings().lease_ttl_s)
+
+
+def _change_held(session: Session, shard_id: UUID, holder: str, **values: object) -> None:
+    changed = session.execute(
+        update(Shard)
+        .where(Shard.id == shard_id, Shard.lease_holder == holder, Shard.done.is_(False))
+        .values(**values)
+        .returning(Shard.id)
+    )
+    if changed.one_or_none() is None:
+        raise LeaseLostError(f"shard {shard_id} is no longer held by {holder}")

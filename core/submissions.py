@@ -1,0 +1,249 @@
+"""Submissions: taken in, run, scored. Only this module changes their state."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload
+
+from core import competitions, queue, shards
+from core.errors import InvalidSubmissionError, NotFoundError, UploadTooLargeError
+from core.lifecycle import ENDED, SubmissionState, Verdict, check_transition
+from core.models import Phase, Run, Score, Shard, Submission, User, Work, utc_now
+from core.source import check_source
+from core.storage import storage
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What a participant sent."""
+
+    filename: str
+    source: bytes
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The submission that answers an upload; not `created` when the same bytes were there before."""
+
+    submission: Submission
+    created: bool
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended, as a worker saw it; `evaluation_sha256` is set exactly when the verdict is ok."""
+
+    verdict: Verdict
+    seconds: float
+    evaluation_sha256: str | None = None
+    message: str = ""
+    log: str = ""
+
+
+def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receipt:
+    """Check an upload, store it, and queue its runs.
+
+    The same bytes from the same participant in the same phase are the same submission, so a client may
+    safely repeat an upload whose answer it lost; only after a platform error do they count anew.
+
+    Raises:
+        PhaseClosedError: the phase takes no submissions now.
+        UploadTooLargeError: the file is over the phase's cap.
+        InvalidSubmissionError: the file cannot work; the message says why.
+    """
+    competitions.check_open(phase)
+    _check_upload(phase, upload)
+    source_sha256 = storage().put(upload.source)
+    session.execute(select(User.id).where(User.id == user.id).with_for_update())
+    earlier = _find_same(session, phase, user, source_sha256)
+    if earlier is not None:
+        return Receipt(earlier, created=False)
+    submission = Submission(
+        phase=phase,
+        user=user,
+        filename=upload.filename,
+        source_sha256=source_sha256,
+        size_bytes=len(upload.source),
+        state=SubmissionState.UPLOADED,
+    )
+    session.add(submission)
+    session.flush()
+    _queue_runs(session, submission)
+    return Receipt(submission, created=True)
+
+
+def _check_upload(phase: Phase, upload: Upload) -> None:
+    cap = competitions.limits_of(phase).upload_bytes
+    if len(upload.source) > cap:
+        raise UploadTooLargeError(f"The file is over the phase's cap of {cap:,} bytes.")
+    if not upload.filename.lower().endswith(".py"):
+        raise InvalidSubmissionError("Upload one Python file whose name ends in `.py`.")
+    check_source(upload.source)
+
+
+def _find_same(session: Session, phase: Phase, user: User, source_sha256: str) -> Submission | None:
+    query = (
+        select(Submission)
+        .where(
+            Submission.phase_id == phase.id,
+            Submission.user_id == user.id,
+            Submission.source_sha256 == source_sha256,
+            Submission.state != SubmissionState.CANCELLED,
+            Submission.verdict.is_distinct_from(Verdict.PLATFORM_ERROR),
+        )
+        .options(joinedload(Submission.user))
+    )
+    return session.scalars(query).first()
+
+
+def _queue_runs(session: Session, submission: Submission) -> None:
+    _move(submission, SubmissionState.QUEUED)
+    phase = submission.phase
+    for part in shards.split(phase.n_models, size=phase.runs_per_shard):
+        shards.add(
+            session,
+            Shard(
+                work=Work.RUNS,
+                phase_id=phase.id,
+                submission_id=submission.id,
+                start=part.start,
+                stop=part.stop,
+            ),
+        )
+
+
+def find(session: Session, submission_id: UUID) -> Submission:
+    """Return a submission with its phase and user.
+
+    Raises:
+        NotFoundError: there is none with this id.
+    """
+    query = (
+        select(Submission)
+        .where(Submission.id == submission_id)
+        .options(joinedload(Submission.user), joinedload(Submission.phase).joinedload(Phase.competition))
+    )
+    submission = session.scalar(query)
+    if submission is None:
+        raise NotFoundError(f"There is no submission {submission_id}.")
+    return submission
+
+
+def list_runs(session: Session, submission_id: UUID) -> list[Run]:
+    """Return the runs that have ended, in order of their index."""
+    return list(
+        session.scalars(select(Run).where(Run.submission_id == submission_id).order_by(Run.run_index))
+    )
+
+
+def find_score(session: Session, submission_id: UUID) -> Score | None:
+    """Return the newest score of a submission, if it has one."""
+    query = select(Score).where(Score.submission_id == submission_id).order_by(Score.created_at.desc())
+    return session.scalars(query).first()
+
+
+def count_runs(session: Session, submission_id: UUID) -> int:
+    """Return how many runs of a submission have ended."""
+    return session.scalar(select(func.count()).where(Run.submission_id == submission_id)) or 0
+
+
+def run_seed(secret: bytes, submission_id: UUID, run_index: int) -> int:
+    """Return the seed of a run, in 0 … 2⁶³-1: the same after a resume, and nobody's to guess."""
+    digest = hmac.digest(secret, f"{submission_id}:{run_index}".encode(), hashlib.sha256)
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def is_wanted(session: Session, submission_id: UUID) -> bool:
+    """Return whether further runs of the submission still matter."""
+    state = session.scalar(select(Submission.state).where(Submission.id == submission_id))
+    return state in {SubmissionState.QUEUED, SubmissionState.RUNNING}
+
+
+def begin(session: Session, submission_id: UUID) -> bool:
+    """Note that a worker has started on a submission; return whether its runs are still wanted."""
+    submission = _lock(session, submission_id)
+    if submission.state is SubmissionState.QUEUED:
+        _move(submission, SubmissionState.RUNNING)
+        submission.started_at = utc_now()
+    return submission.state is SubmissionState.RUNNING
+
+
+def record_run(session: Session, submission_id: UUID, run_index: int, result: RunResult) -> None:
+    """Store how a run ended, once; the last one enqueues scoring, a failed one fails the submission."""
+    submission = _lock(session, submission_id)
+    if submission.state is not SubmissionState.RUNNING:
+        return
+    same = select(Run.id).where(Run.submission_id == submission_id, Run.run_index == run_index)
+    if session.scalar(same) is not None:
+        return
+    session.add(
+        Run(
+            submission_id=submission_id,
+            run_index=run_index,
+            verdict=result.verdict,
+            message=result.message,
+            log=result.log,
+            evaluation_sha256=result.evaluation_sha256,
+            seconds=result.seconds,
+        )
+    )
+    session.flush()
+    if result.verdict is not Verdict.OK:
+        fail(session, submission, verdict=result.verdict, message=f"Run {run_index}: {result.message}")
+    elif count_runs(session, submission_id) == submission.phase.n_models:
+        _move(submission, SubmissionState.SCORING)
+        queue.enqueue(session, queue.SCORE_SUBMISSION, submission_id)
+
+
+def record_score(session: Session, submission_id: UUID, score: Score) -> None:
+    """Store the score of a submission and finish it; a second score of the same version is dropped."""
+    submission = _lock(session, submission_id)
+    if submission.state is not SubmissionState.SCORING:
+        return
+    score.submission_id = submission_id
+    session.add(score)
+    submission.verdict = Verdict.OK
+    _end(submission, SubmissionState.FINISHED)
+
+
+def fail(session: Session, submission: Submission, *, verdict: Verdict, message: str) -> None:
+    """End a submission with a verdict and a message for its owner; nothing more of it is run."""
+    submission.verdict = verdict
+    submission.message = message
+    _end(submission, SubmissionState.FAILED)
+    shards.end_all(session, submission.id)
+
+
+def give_up(session: Session, submission_id: UUID) -> None:
+    """Fail a submission that the platform could not run. Its owner may upload the same bytes again."""
+    submission = _lock(session, submission_id)
+    if submission.state not in ENDED:
+        message = "Lethe could not run this submission. It does not count; upload it again later."
+        fail(session, submission, verdict=Verdict.PLATFORM_ERROR, message=message)
+
+
+def waiting_for_score(session: Session) -> list[UUID]:
+    """Return the submissions whose runs are complete but whose score is missing."""
+    query = select(Submission.id).where(Submission.state == SubmissionState.SCORING)
+    return list(session.scalars(query))
+
+
+def _lock(session: Session, submission_id: UUID) -> Submission:
+    query = select(Submission).where(Submission.id == submission_id).with_for_update(of=Submission)
+    submission = session.scalar(query.execution_options(populate_existing=True))
+    if submission is None:
+        raise NotFoundError(f"There is no submission {submission_id}.")
+    return submission
+
+
+def _move(submission: Submission, target: SubmissionState) -> None:
+    check_transition(submission.state, target)
+    submission.state = target
+
+
+def _end(submission: Submission, target: SubmissionState) -> None:
+    _move(submission, target)
+    submission.ended_at = utc_now()

@@ -1,0 +1,47 @@
+"""Users and their tokens."""
+
+import hashlib
+import secrets
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.errors import NotAuthenticatedError
+from core.models import User
+
+
+class NewUser(NamedTuple):
+    """A user and the token that is shown this once."""
+
+    user: User
+    token: str
+
+
+def create_user(session: Session, name: str) -> NewUser:
+    """Create a user, or give an existing one a new token that replaces the old."""
+    token = f"lethe_{secrets.token_urlsafe(32)}"
+    user = session.scalar(select(User).where(User.name == name))
+    if user is None:
+        user = User(name=name)
+        session.add(user)
+    user.token_sha256 = _hash(token)
+    session.flush()
+    return NewUser(user, token)
+
+
+def authenticate(session: Session, token: str) -> User:
+    """Return the user whose token this is.
+
+    Raises:
+        NotAuthenticatedError: nobody has this token.
+    """
+    user = session.scalar(select(User).where(User.token_sha256 == _hash(token)))
+    if user is None:
+        raise NotAuthenticatedError("This token is not known. Ask the organizer for a new one.")
+    return user
+
+
+def _hash(token: str) -> str:
+    # A token has 256 random bits: a plain hash cannot be searched, and needs no salt.
+    return hashlib.sha256(token.encode()).hexdigest()
