@@ -190,20 +190,34 @@ def trained_models(session: Session, reference_key: str) -> dict[int, dict[int, 
     return found
 
 
-def request_references(session: Session, phase: Phase, *, models_per_shard: int) -> None:
-    """Enqueue the training of every reference model that the phase needs, in both sets."""
+def set_prepared(session: Session, phase_id: UUID, made: dict[str, Any]) -> None:
+    """Note the bundle and original model of a phase and enqueue its reference models, one a shard."""
+    phase = session.get_one(Phase, phase_id)
+    for column, value in made.items():
+        setattr(phase, column, value)
     for set_index in (REFERENCE_SET, CEILING_SET):
-        for part in shards.split(phase.n_models, size=models_per_shard):
+        for one in shards.split(phase.n_models, size=1):
             shards.add(
                 session,
                 Shard(
                     work=Work.REFERENCES,
                     phase_id=phase.id,
                     set_index=set_index,
-                    start=part.start,
-                    stop=part.stop,
+                    start=one.start,
+                    stop=one.stop,
                 ),
             )
+
+
+def record_reference(session: Session, model: ReferenceModel) -> None:
+    """Store what a reference model gave, once."""
+    same = select(ReferenceModel.id).where(
+        ReferenceModel.reference_key == model.reference_key,
+        ReferenceModel.set_index == model.set_index,
+        ReferenceModel.model_index == model.model_index,
+    )
+    if session.scalar(same) is None:
+        session.add(model)
 
 
 def request_baselines_if_complete(session: Session, phase_id: UUID) -> None:
@@ -214,10 +228,12 @@ def request_baselines_if_complete(session: Session, phase_id: UUID) -> None:
     queue.enqueue(session, queue.SCORE_BASELINES, phase_id)
 
 
-def open_with_baselines(session: Session, phase: Phase, baselines: list[Baseline]) -> None:
-    """Store the ceiling and the floor and let submissions in."""
-    session.add_all(baselines)
-    phase.state = PhaseState.READY
+def open_with_baselines(session: Session, phase_id: UUID, baselines: list[Baseline]) -> None:
+    """Store the ceiling and the floor of a phase in preparation, once, and let submissions in."""
+    phase = session.scalar(select(Phase).where(Phase.id == phase_id).with_for_update())
+    if phase is not None and phase.state is PhaseState.PREPARING:
+        session.add_all(baselines)
+        phase.state = PhaseState.READY
 
 
 def mark_broken(session: Session, phase: Phase, problem: str) -> None:

@@ -206,7 +206,7 @@ class Shard(Base):
     start: Mapped[int]
     stop: Mapped[int]
     done: Mapped[bool] = mapped_column(default=False, index=True)
-    attempts: Mapped[int] = mapped_column(default=0)
+    failures: Mapped[int] = mapped_column(default=0)
     lease_holder: Mapped[str | None] = mapped_column(String(200))
     lease_expires_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]

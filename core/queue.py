@@ -74,6 +74,18 @@ def enqueue(session: Session, task: str, row_id: UUID) -> None:
     session.info.setdefault(_OUTBOX, []).append(Message(task, row_id))
 
 
+def length(name: str) -> int:
+    """Return how many messages wait in a queue; one that nobody has used yet is empty.
+
+    Raises:
+        OperationalError: the broker does not answer.
+    """
+    with app.connection_for_read() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0)
+        found: int = connection.default_channel.queue_declare(name, durable=True, passive=False).message_count
+        return found
+
+
 def send_outbox(session: Session) -> None:
     """Send what the committed session enqueued. What the broker does not take, the sweeper sends later."""
     for message in session.info.pop(_OUTBOX, []):

@@ -1,5 +1,6 @@
 """Settings of one Lethe installation, read from `LETHE_*` environment variables."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -35,8 +36,10 @@ class Settings(BaseSettings):
 
     lease_ttl_s: float = Field(default=60.0, gt=0)
     sweep_interval_s: float = Field(default=5.0, gt=0)
-    max_attempts: int = Field(default=3, ge=1)
-    """How often a shard is started without storing a run before it is a platform error."""
+    max_failures: int = Field(default=3, ge=1)
+    """How often in a row the platform may fail at a shard before it gives up."""
+    worker_slots: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    """Shards that this worker host works on at a time."""
 
     max_upload_bytes: int = Field(default=64 * 2**20, gt=0)
     """Cap of the platform on one request body; a phase may ask for less."""

@@ -46,7 +46,7 @@ def take(session: Session, shard_id: UUID, *, holder: str) -> Shard | None:
     taken = session.execute(
         update(Shard)
         .where(Shard.id == shard_id, Shard.done.is_(False), _is_free())
-        .values(lease_holder=holder, lease_expires_at=now + _ttl(), attempts=Shard.attempts + 1)
+        .values(lease_holder=holder, lease_expires_at=now + _ttl())
         .returning(Shard.id)
     ).scalar_one_or_none()
     return None if taken is None else session.get_one(Shard, shard_id)
@@ -62,8 +62,8 @@ def renew(session: Session, shard_id: UUID, *, holder: str) -> None:
 
 
 def note_progress(session: Session, shard_id: UUID, *, holder: str) -> None:
-    """Extend the lease and forgive earlier attempts: only a shard that gets nowhere is given up."""
-    _change_held(session, shard_id, holder, lease_expires_at=utc_now() + _ttl(), attempts=0)
+    """Extend the lease and forget earlier failures: only a shard that gets nowhere is given up."""
+    _change_held(session, shard_id, holder, lease_expires_at=utc_now() + _ttl(), failures=0)
 
 
 def finish(session: Session, shard_id: UUID, *, holder: str) -> None:
@@ -71,13 +71,17 @@ def finish(session: Session, shard_id: UUID, *, holder: str) -> None:
     _change_held(session, shard_id, holder, done=True, lease_holder=None, lease_expires_at=None)
 
 
-def release(session: Session, shard_id: UUID, *, holder: str) -> None:
+def release_failed(session: Session, shard_id: UUID, *, holder: str) -> None:
     """Give the lease back after a platform error, for the sweeper to send the shard again."""
-    _change_held(session, shard_id, holder, lease_holder=None, lease_expires_at=None)
+    freed = {"lease_holder": None, "lease_expires_at": None, "sent_at": None}
+    _change_held(session, shard_id, holder, failures=Shard.failures + 1, **freed)
 
 
 def release_node(session: Session, node: str) -> int:
-    """Free every shard held by earlier processes of a worker host that starts anew; return how many."""
+    """Free every shard held by earlier processes of a worker host that starts anew; return how many.
+
+    Stopping a host, however roughly, is not the shard's failure.
+    """
     held = update(Shard).where(Shard.lease_holder.startswith(f"{node}:", autoescape=True))
     freed = session.execute(
         held.values(lease_holder=None, lease_expires_at=None, sent_at=None).returning(Shard.id)
@@ -111,6 +115,7 @@ def send_waiting(session: Session, *, queue_is_empty: bool) -> list[UUID]:
     ).all()
     for shard in waiting:
         shard.sent_at = now
+        shard.failures += shard.lease_holder is not None
         shard.lease_holder = shard.lease_expires_at = None
         queue.enqueue(session, queue.WORK_ON_SHARD, shard.id)
     return [shard.id for shard in waiting]

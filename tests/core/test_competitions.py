@@ -1,0 +1,136 @@
+"""From competition.yaml to a phase that is ready, and every way in which the file can be wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from core import competitions, db, queue
+from core.errors import InvalidCompetitionError, NotFoundError
+from core.lifecycle import PhaseState
+from core.models import Baseline, Phase, ReferenceModel, Shard, Work
+from tests.support.competition import make_phase
+
+pytestmark = pytest.mark.usefixtures("installation")
+
+_VALID = """
+version: 2
+slug: demo
+title: Demo
+phases:
+  - {slug: check, name: Check, n_models: 4, dataset: {kind: synthetic}}
+"""
+
+
+def _finish_all(phase: Phase) -> None:
+    with db.transaction() as session:
+        for shard in session.query(Shard).where(Shard.phase_id == phase.id):
+            shard.done = True
+
+
+def _baseline(phase: Phase, name: str) -> Baseline:
+    return Baseline(
+        phase_id=phase.id,
+        name=name,
+        scoring_version="test",
+        final_score=0.1,
+        forgetting_quality=0.1,
+        retain_ratio=1.0,
+        test_ratio=1.0,
+        retain_accuracy=0.9,
+        test_accuracy=0.4,
+        n_models=4,
+    )
+
+
+def test_read_spec_the_demo_is_valid() -> None:
+    root = Path(competitions.__file__).parent.parent
+    assert competitions.read_spec(root / "competitions" / "demo" / "competition.yaml").slug == "demo"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [", "is not YAML"),
+        ("[]", "file: "),
+        (_VALID.replace("n_models: 4", "n_models: 2"), "phases.0.n_models"),
+        (_VALID.replace("n_models", "models"), "phases.0.models"),
+        (_VALID.replace("version: 2", "version: 1"), "version"),
+        (_VALID.replace("slug: demo", "slug: Demo!"), "slug"),
+        (_VALID.replace("name: Check", "name: Check, start: 2026-01-01"), "phases.0.start"),
+    ],
+)
+def test_read_spec_wrong_file_names_the_fault(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "competition.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidCompetitionError, match=message):
+        competitions.read_spec(path)
+
+
+def test_read_spec_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InvalidCompetitionError, match="No such file"):
+        competitions.read_spec(tmp_path / "no.yaml")
+
+
+def test_create_enqueues_the_preparation(sent: list[queue.Message]) -> None:
+    phase = make_phase(ready=False)
+    assert [message.task for message in sent] == [queue.WORK_ON_SHARD]
+    with db.reading() as session:
+        shard = session.get_one(Shard, sent[0].row_id)
+        assert (shard.work, shard.phase_id) == (Work.PREPARATION, phase.id)
+
+
+def test_create_same_slug_twice_raises() -> None:
+    make_phase()
+    with pytest.raises(InvalidCompetitionError, match="exists already"):
+        make_phase()
+
+
+def test_find_phase_unknown_raises() -> None:
+    make_phase()
+    with db.reading() as session:
+        with pytest.raises(NotFoundError, match="no phase `final`"):
+            competitions.find_phase(session, "demo", "final")
+        with pytest.raises(NotFoundError, match="no competition `other`"):
+            competitions.find_phase(session, "other", "check")
+
+
+def test_preparation_asks_for_every_model_of_both_sets_then_for_baselines(sent: list[queue.Message]) -> None:
+    phase = make_phase(ready=False)
+    _finish_all(phase)
+    sent.clear()
+    with db.transaction() as session:
+        competitions.set_prepared(session, phase.id, {"reference_key": "f" * 64, "original_sha256": "0" * 64})
+        competitions.request_baselines_if_complete(session, phase.id)
+    assert [message.task for message in sent] == [queue.WORK_ON_SHARD] * 2 * phase.n_models
+    sent.clear()
+    _finish_all(phase)
+    with db.transaction() as session:
+        assert competitions.waiting_for_baselines(session) == [phase.id]
+        competitions.request_baselines_if_complete(session, phase.id)
+    assert sent == [queue.Message(queue.SCORE_BASELINES, phase.id)]
+
+
+def test_record_reference_twice_stores_it_once() -> None:
+    phase = make_phase()
+    for _ in range(2):
+        with db.transaction() as session:
+            model = ReferenceModel(
+                reference_key="f" * 64, set_index=0, model_index=3, evaluation_sha256="0" * 64, seconds=1.0
+            )
+            competitions.record_reference(session, model)
+    with db.transaction() as session:
+        phase = session.get_one(Phase, phase.id)
+        phase.reference_key = "f" * 64
+        phase.original_sha256 = "0" * 64
+        assert competitions.preparation_progress(session, phase) == (2, 9)
+
+
+def test_open_with_baselines_twice_stores_them_once() -> None:
+    phase = make_phase(ready=False)
+    for _ in range(2):
+        with db.transaction() as session:
+            both = [_baseline(phase, "ceiling"), _baseline(phase, "floor")]
+            competitions.open_with_baselines(session, phase.id, both)
+    with db.reading() as session:
+        assert session.get_one(Phase, phase.id).state is PhaseState.READY
+        assert session.query(Baseline).count() == 2

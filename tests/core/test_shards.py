@@ -1,0 +1,111 @@
+"""Leases: one holder at a time, taken over when they lapse, messages sent again when they are lost."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from core import db, queue, shards
+from core.errors import LeaseLostError
+from core.models import Shard, utc_now
+from tests.support.competition import make_phase, make_submission
+
+pytestmark = pytest.mark.usefixtures("installation")
+
+
+@pytest.fixture
+def shard_id(sent: list[queue.Message]) -> UUID:
+    make_submission(make_phase())
+    runs = [message.row_id for message in sent if message.task == queue.WORK_ON_SHARD]
+    return runs[-1]
+
+
+def _take(shard_id: UUID, holder: str) -> Shard | None:
+    with db.transaction() as session:
+        return shards.take(session, shard_id, holder=holder)
+
+
+def _change(shard_id: UUID, **values: object) -> None:
+    with db.transaction() as session:
+        shard = session.get_one(Shard, shard_id)
+        for name, value in values.items():
+            setattr(shard, name, value)
+
+
+def _sweep(*, queue_is_empty: bool = True) -> list[UUID]:
+    with db.transaction() as session:
+        return shards.send_waiting(session, queue_is_empty=queue_is_empty)
+
+
+def test_split_covers_everything_once() -> None:
+    parts = shards.split(10, size=4)
+    assert [index for part in parts for index in range(part.start, part.stop)] == list(range(10))
+
+
+def test_take_held_shard_gives_nothing(shard_id: UUID) -> None:
+    assert _take(shard_id, "a:1") is not None
+    assert _take(shard_id, "b:1") is None
+
+
+def test_take_lapsed_lease_changes_holder_and_loser_notices(shard_id: UUID) -> None:
+    _take(shard_id, "a:1")
+    _change(shard_id, lease_expires_at=utc_now() - timedelta(seconds=1))
+    assert _take(shard_id, "b:1") is not None
+    with pytest.raises(LeaseLostError), db.transaction() as session:
+        shards.renew(session, shard_id, holder="a:1")
+    with pytest.raises(LeaseLostError), db.transaction() as session:
+        shards.finish(session, shard_id, holder="a:1")
+
+
+def test_take_done_shard_gives_nothing(shard_id: UUID) -> None:
+    _take(shard_id, "a:1")
+    with db.transaction() as session:
+        shards.finish(session, shard_id, holder="a:1")
+    assert _take(shard_id, "b:1") is None
+    _change(shard_id, sent_at=None)
+    assert shard_id not in _sweep()
+
+
+def test_send_waiting_fresh_message_is_not_repeated(shard_id: UUID) -> None:
+    assert _sweep() == []
+
+
+def test_send_waiting_lost_message_is_sent_again(shard_id: UUID, sent: list[queue.Message]) -> None:
+    _change(shard_id, sent_at=utc_now() - timedelta(minutes=1))
+    sent.clear()
+    assert _sweep(queue_is_empty=False) == []
+    assert _sweep() == [shard_id]
+    assert sent == [queue.Message(queue.WORK_ON_SHARD, shard_id)]
+
+
+def test_send_waiting_lapsed_lease_is_freed_and_counts_as_failure(shard_id: UUID) -> None:
+    _take(shard_id, "a:1")
+    assert _sweep() == []
+    _change(shard_id, lease_expires_at=utc_now() - timedelta(seconds=1))
+    assert _sweep(queue_is_empty=False) == [shard_id]
+    with db.reading() as session:
+        shard = session.get_one(Shard, shard_id)
+    assert (shard.lease_holder, shard.failures) == (None, 1)
+
+
+def test_release_node_frees_only_its_own_without_blame(shard_id: UUID) -> None:
+    _take(shard_id, "a:1")
+    with db.transaction() as session:
+        assert shards.release_node(session, "b") == 0
+        assert shards.release_node(session, "a") == 1
+    with db.reading() as session:
+        assert session.get_one(Shard, shard_id).failures == 0
+    assert _sweep(queue_is_empty=False) == [shard_id]
+
+
+def test_progress_forgets_failures(shard_id: UUID) -> None:
+    _take(shard_id, "a:1")
+    with db.transaction() as session:
+        shards.release_failed(session, shard_id, holder="a:1")
+    _take(shard_id, "a:2")
+    with db.reading() as session:
+        assert session.get_one(Shard, shard_id).failures == 1
+    with db.transaction() as session:
+        shards.note_progress(session, shard_id, holder="a:2")
+    with db.reading() as session:
+        assert session.get_one(Shard, shard_id).failures == 0

@@ -1,0 +1,190 @@
+"""The walk of a submission through its states, and what never happens twice."""
+
+import threading
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, select
+
+from core import db, queue, submissions, users
+from core.errors import IllegalTransitionError, InvalidSubmissionError, PhaseClosedError, UploadTooLargeError
+from core.lifecycle import SubmissionState, Verdict, check_transition
+from core.models import Phase, Run, Score, Shard, Submission
+from core.storage import storage
+from core.submissions import RunResult, Upload
+from tests.support.competition import HONEST, make_phase, make_submission, read_submission
+
+pytestmark = pytest.mark.usefixtures("installation")
+
+OK = RunResult(Verdict.OK, seconds=1.0, evaluation_sha256="0" * 64)
+
+
+def _record(submission_id: UUID, run_index: int, result: RunResult = OK) -> None:
+    with db.transaction() as session:
+        submissions.begin(session, submission_id)
+        submissions.record_run(session, submission_id, run_index, result)
+
+
+def _score() -> Score:
+    return Score(
+        scoring_version="test",
+        final_score=0.1,
+        forgetting_quality=0.1,
+        retain_ratio=1.0,
+        test_ratio=1.0,
+        retain_accuracy=0.9,
+        test_accuracy=0.4,
+        n_models=4,
+    )
+
+
+def test_accept_stores_source_and_queues_every_run_after_the_commit(sent: list[queue.Message]) -> None:
+    submission = make_submission(make_phase(runs_per_shard=3))
+    assert submission.state is SubmissionState.QUEUED
+    assert storage().get(submission.source_sha256) == HONEST
+    with db.reading() as session:
+        parts = session.execute(select(Shard.start, Shard.stop).where(Shard.submission_id == submission.id))
+        assert sorted(tuple(part) for part in parts) == [(0, 3), (3, 4)]
+    assert [message.task for message in sent][-2:] == [queue.WORK_ON_SHARD] * 2
+
+
+def test_accept_rolled_back_sends_nothing(sent: list[queue.Message]) -> None:
+    phase = make_phase()
+    sent.clear()
+    with pytest.raises(RuntimeError), db.transaction() as session:
+        owner = users.create_user(session, "ann").user
+        submissions.accept(session, session.get_one(Phase, phase.id), owner, Upload("a.py", HONEST))
+        raise RuntimeError
+    assert sent == []
+    with db.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Submission)) == 0
+
+
+def test_accept_with_broker_down_keeps_the_submission() -> None:
+    submission = make_submission(make_phase())
+    assert read_submission(submission.id).state is SubmissionState.QUEUED
+
+
+def test_accept_same_bytes_is_the_same_submission(sent: list[queue.Message]) -> None:
+    phase = make_phase()
+    first = make_submission(phase)
+    sent.clear()
+    assert make_submission(phase).id == first.id
+    assert sent == []
+    assert make_submission(phase, user="bob").id != first.id
+
+
+def test_accept_same_bytes_after_platform_error_counts_anew() -> None:
+    phase = make_phase()
+    first = make_submission(phase)
+    with db.transaction() as session:
+        submissions.give_up(session, first.id)
+    assert read_submission(first.id).verdict is Verdict.PLATFORM_ERROR
+    assert make_submission(phase).id != first.id
+
+
+def test_accept_same_bytes_at_once_is_one_submission(sent: list[queue.Message]) -> None:
+    phase = make_phase()
+    with db.transaction() as session:
+        owner = users.create_user(session, "ann").user
+    start = threading.Barrier(4)
+
+    def upload() -> None:
+        start.wait()
+        with db.transaction() as session:
+            submissions.accept(session, session.get_one(Phase, phase.id), owner, Upload("a.py", HONEST))
+
+    threads = [threading.Thread(target=upload) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with db.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Submission)) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "upload", "error"),
+    [
+        ({}, Upload("a.txt", HONEST), InvalidSubmissionError),
+        ({}, Upload("a.py", b"x = 1"), InvalidSubmissionError),
+        ({"limits": {"upload_bytes": 10}}, Upload("a.py", HONEST), UploadTooLargeError),
+        ({"end": "2001-01-01T00:00:00Z"}, Upload("a.py", HONEST), PhaseClosedError),
+        ({"start": "2999-01-01T00:00:00Z"}, Upload("a.py", HONEST), PhaseClosedError),
+        ({"ready": False}, Upload("a.py", HONEST), PhaseClosedError),
+    ],
+)
+def test_accept_refuses(changes: dict[str, object], upload: Upload, error: type[Exception]) -> None:
+    phase = make_phase(**changes)  # type: ignore[arg-type]
+    with pytest.raises(error), db.transaction() as session:
+        owner = users.create_user(session, "ann").user
+        submissions.accept(session, session.get_one(Phase, phase.id), owner, upload)
+
+
+def test_last_run_enqueues_scoring_once_and_score_finishes(sent: list[queue.Message]) -> None:
+    submission = make_submission(make_phase())
+    for run_index in (0, 1, 2):
+        _record(submission.id, run_index)
+    assert read_submission(submission.id).state is SubmissionState.RUNNING
+    sent.clear()
+    _record(submission.id, 3)
+    assert sent == [queue.Message(queue.SCORE_SUBMISSION, submission.id)]
+    for _ in range(2):
+        with db.transaction() as session:
+            submissions.record_score(session, submission.id, _score())
+    finished = read_submission(submission.id)
+    assert (finished.state, finished.verdict) == (SubmissionState.FINISHED, Verdict.OK)
+    with db.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Score)) == 1
+
+
+def test_record_run_twice_stores_it_once() -> None:
+    submission = make_submission(make_phase())
+    _record(submission.id, 0)
+    _record(submission.id, 0, RunResult(Verdict.TIMEOUT, seconds=9.0, message="too slow"))
+    with db.reading() as session:
+        (run,) = session.scalars(select(Run)).all()
+    assert run.verdict is Verdict.OK
+    assert read_submission(submission.id).state is SubmissionState.RUNNING
+
+
+def test_failed_run_fails_the_submission_names_the_run_and_ends_its_shards() -> None:
+    submission = make_submission(make_phase(runs_per_shard=2))
+    _record(submission.id, 2, RunResult(Verdict.TIMEOUT, seconds=9.0, message="it took over 9 s"))
+    failed = read_submission(submission.id)
+    assert (failed.state, failed.verdict) == (SubmissionState.FAILED, Verdict.TIMEOUT)
+    assert failed.message == "Run 2: it took over 9 s"
+    _record(submission.id, 3)
+    with db.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Run)) == 1
+        assert all(session.scalars(select(Shard.done)))
+        assert not submissions.is_wanted(session, submission.id)
+
+
+def test_record_run_hostile_text_is_stored_without_what_databases_refuse() -> None:
+    submission = make_submission(make_phase())
+    hostile = "a\0b\ud800c" + "x" * 10_000
+    _record(submission.id, 0, RunResult(Verdict.NONZERO_EXIT, seconds=1.0, message=hostile, log=hostile))
+    failed = read_submission(submission.id)
+    assert failed.message.startswith("Run 0: a\N{REPLACEMENT CHARACTER}b?cxxx")
+    assert len(failed.message) == 4000
+    with db.reading() as session:
+        assert len(submissions.list_runs(session, submission.id)[0].log) == len(hostile)
+
+
+def test_run_seed_depends_on_secret_submission_and_index() -> None:
+    one, other = uuid4(), uuid4()
+    seeds = {
+        submissions.run_seed(secret, submission, index)
+        for secret in (b"a" * 32, b"b" * 32)
+        for submission in (one, other)
+        for index in range(8)
+    }
+    assert len(seeds) == 32
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert submissions.run_seed(b"a" * 32, one, 3) == submissions.run_seed(b"a" * 32, one, 3)
+
+
+def test_check_transition_backwards_raises() -> None:
+    with pytest.raises(IllegalTransitionError):
+        check_transition(SubmissionState.FINISHED, SubmissionState.RUNNING)
