@@ -89,7 +89,8 @@ def length(name: str) -> int:
 def send_outbox(session: Session) -> None:
     """Send what the committed session enqueued. What the broker does not take, the sweeper sends later."""
     for message in session.info.pop(_OUTBOX, []):
-        send(message)
+        if not send(message):
+            break  # nobody should wait for a dead broker once per shard
 
 
 def send(message: Message) -> bool:

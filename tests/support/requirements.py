@@ -65,7 +65,7 @@ REQUIREMENTS = {
     "docker": Requirement(
         _has_docker_image,
         "a Docker engine (Debian: apt-get install docker.io) and the sandbox image: "
-        "submissions_sandbox/build_image.sh",
+        "python -m worker.sandboxes.image",
     ),
     "compose": Requirement(_has_compose, "Compose (Debian: apt-get install docker-compose)"),
     "postgres": Requirement(_has_postgres, "PostgreSQL (Debian: apt-get install postgresql)"),

@@ -1,0 +1,49 @@
+"""What may be shown of runs: never the platform's internals, and of a hidden phase no participant bytes."""
+
+import math
+
+from core.lifecycle import Verdict
+from core.models import Phase, Run, Submission
+
+_WORDS = {
+    Verdict.OK: "",
+    Verdict.INVALID_SUBMISSION: "The submission could not be loaded.",
+    Verdict.TIMEOUT: "The time limit was reached.",
+    Verdict.OUT_OF_MEMORY: "The memory limit was reached.",
+    Verdict.NONZERO_EXIT: "The function failed.",
+    Verdict.INVALID_OUTPUT: "The weights that came back are not valid.",
+    Verdict.LOG_LIMIT: "The log limit was reached.",
+    Verdict.PLATFORM_ERROR: "Lethe could not run this submission. It does not count; upload it again later.",
+}
+
+
+def submission_message(submission: Submission, runs: list[Run]) -> str:
+    """Return how the submission ended, in words that its owner may read; empty while it has not failed."""
+    verdict = submission.verdict
+    if verdict is None or verdict is Verdict.PLATFORM_ERROR:
+        return "" if verdict is None else _WORDS[verdict]
+    if submission.phase.show_logs:
+        return submission.message
+    failed = next((run for run in runs if run.verdict is not Verdict.OK), None)
+    return _WORDS[verdict] if failed is None else f"Run {failed.run_index}: {_WORDS[verdict]}"
+
+
+def run_message(phase: Phase, run: Run) -> str:
+    """Return how a run ended, in words that the owner of its submission may read."""
+    shown = phase.show_logs and run.verdict is not Verdict.PLATFORM_ERROR
+    return run.message if shown else _WORDS[run.verdict]
+
+
+def run_log(phase: Phase, run: Run) -> str | None:
+    """Return what a run printed, or None where the phase shows no logs."""
+    return run.log if phase.show_logs else None
+
+
+def run_seconds(phase: Phase, run: Run) -> float | None:
+    """Return how long a run took in seconds, or None in a hidden phase: durations can carry hidden data."""
+    return run.seconds if phase.show_logs else None
+
+
+def mean_run_seconds(phase: Phase, seconds: float) -> float:
+    """Return the mean seconds per run; in a hidden phase the next power of two, at least 1."""
+    return seconds if phase.show_logs else 2.0 ** math.ceil(math.log2(max(seconds, 1.0)))

@@ -1,0 +1,57 @@
+"""A leaderboard as the page draws it."""
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from api.schemas import BaselineRow, LeaderboardAnswer, Preparation
+from core import competitions
+from core.leaderboard import leaderboard
+from core.lifecycle import PhaseState
+from core.models import Phase
+
+
+@dataclass(frozen=True)
+class Board:
+    """The ranking, the phase's own models, and how far the preparation is while it lasts."""
+
+    answer: LeaderboardAnswer
+    preparation: Preparation | None
+
+    @property
+    def version(self) -> str:
+        """A name for exactly this content, so that the page redraws only what has changed."""
+        content = f"{self.answer.model_dump_json()}{self.preparation}"
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    @property
+    def busy(self) -> bool:
+        """Whether a change is to be expected soon."""
+        return self.preparation is not None or self.answer.n_waiting > 0
+
+    @property
+    def ceiling(self) -> BaselineRow | None:
+        """What the reference models score against other reference models, once it is measured."""
+        return next((row for row in self.answer.baselines if row.name == "ceiling"), None)
+
+    @property
+    def floor(self) -> BaselineRow | None:
+        """What the original model scores, once it is measured."""
+        return next((row for row in self.answer.baselines if row.name == "floor"), None)
+
+    def bar_percent(self, final_score: float) -> float:
+        """Return how long the bar of a score is, in percent; the longest bar or the ceiling is 100."""
+        scores = [row.score.final_score for row in self.answer.rows]
+        scores += [row.score.final_score for row in self.answer.baselines]
+        longest = max(scores, default=0.0)
+        return 0.0 if longest <= 0 else round(100 * max(final_score, 0.0) / longest, 2)
+
+
+def read_board(session: Session, phase: Phase) -> Board:
+    """Return the leaderboard of a phase and, while it is being prepared, how far that is."""
+    preparation = None
+    if phase.state is PhaseState.PREPARING:
+        progress = competitions.preparation_progress(session, phase)
+        preparation = Preparation(done=progress.done, total=progress.total)
+    return Board(LeaderboardAnswer.of(phase, leaderboard(session, phase)), preparation)

@@ -1,0 +1,60 @@
+"""Templates, and how numbers and times are written on the pages."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.templating import Jinja2Templates
+
+_environment = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates = Jinja2Templates(env=_environment)
+
+
+def render(
+    request: Request,
+    template: str,
+    *,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    **context: Any,
+) -> Response:
+    """Return a page."""
+    return _templates.TemplateResponse(request, template, context, status_code=status, headers=headers)
+
+
+def _score(value: float) -> str:
+    return f"{value:.4f}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _ratio(value: float) -> str:
+    return f"×{value:.3f}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s" if value < 100 else f"{value:,.0f} s"
+
+
+def _date(value: datetime) -> str:
+    return f"{value:%Y-%m-%d}"
+
+
+def _clock(value: datetime) -> str:
+    return f"{value:%H:%M}"
+
+
+_environment.filters.update(
+    score=_score, percent=_percent, ratio=_ratio, seconds=_seconds, date=_date, clock=_clock
+)

@@ -1,0 +1,38 @@
+"""The addresses of the pages."""
+
+from fastapi import APIRouter, Request, Response, status
+from starlette.responses import HTMLResponse
+
+from api.dependencies import ReadingSession, Slug
+from api.pages.board import read_board
+from api.pages.rendering import render
+from core import competitions
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@router.get("/")
+def show_home(request: Request, session: ReadingSession) -> Response:
+    """Show all competitions and their phases."""
+    return render(request, "home.html", competitions=competitions.list_competitions(session))
+
+
+@router.get("/competitions/{competition}/phases/{phase}/leaderboard")
+def show_leaderboard_page(
+    request: Request, competition: Slug, phase: Slug, session: ReadingSession
+) -> Response:
+    """Show the leaderboard of a phase; the page keeps itself up to date."""
+    found = competitions.find_phase(session, competition, phase)
+    return render(request, "leaderboard.html", phase=found, board=read_board(session, found))
+
+
+@router.get("/competitions/{competition}/phases/{phase}/leaderboard/board")
+def show_board(
+    request: Request, competition: Slug, phase: Slug, session: ReadingSession, version: str = ""
+) -> Response:
+    """Answer the page's poll: the board, or nothing when it shows this version already."""
+    found = competitions.find_phase(session, competition, phase)
+    board = read_board(session, found)
+    if board.version == version:
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
+    return render(request, "board.html", phase=found, board=board)

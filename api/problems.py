@@ -1,0 +1,117 @@
+"""Errors as answers: RFC 9457 for programs, a page for browsers, and nothing of the platform's internals."""
+
+import traceback
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from uuid import uuid4
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from api.headers import SECURITY_HEADERS
+from api.pages.rendering import render
+from api.schemas import Problem
+from core.errors import NotAuthenticatedError, NotFoundError, ParticipantError, PlatformError, StorageError
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/static/")
+_PASSING = (StorageError, OperationalError, InterfaceError, PoolTimeoutError)
+_HTTP_DETAILS = {
+    404: "There is nothing at this address.",
+    405: "This address does not answer to this method.",
+    413: "The request is too large.",
+}
+
+
+@dataclass(frozen=True)
+class _Answer:
+    problem: Problem
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def document(*errors: type[ParticipantError]) -> dict[int | str, dict[str, object]]:
+    """Return the OpenAPI entries for these errors and for every other one."""
+    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    entries: dict[int | str, dict[str, object]] = {
+        error.status: {"description": error.title, "content": content} for error in errors
+    }
+    return entries | {"default": {"description": "Any other problem", "content": content}}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of this application with a problem."""
+    app.add_exception_handler(ParticipantError, _participant_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(PlatformError, _platform_error)
+    app.add_exception_handler(SQLAlchemyError, _platform_error)
+    app.add_exception_handler(Exception, _platform_error)
+
+
+def _participant_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ParticipantError)
+    problem = Problem(type=_urn(error), title=error.title, status=error.status, detail=str(error))
+    challenge = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotAuthenticatedError) else {}
+    return _respond(request, _Answer(problem, challenge))
+
+
+def _urn(error: ParticipantError) -> str:
+    name = type(error).__name__.removesuffix("Error")
+    return "urn:lethe:problem:" + "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
+
+
+def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = error.errors()
+    if all(fault["loc"][0] == "path" for fault in faults):
+        # A malformed name in an address names nothing that exists.
+        return _participant_error(request, NotFoundError(_HTTP_DETAILS[404]))
+    detail = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+    problem = Problem(type="about:blank", title="Unprocessable Content", status=422, detail=detail)
+    return _respond(request, _Answer(problem))
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    problem = Problem(
+        type="about:blank",
+        title=HTTPStatus(error.status_code).phrase,
+        status=error.status_code,
+        detail=_HTTP_DETAILS.get(error.status_code, error.detail),
+    )
+    return _respond(request, _Answer(problem, dict(error.headers or {})))
+
+
+def _platform_error(request: Request, error: Exception) -> Response:
+    passing = isinstance(error, _PASSING)
+    instance = f"urn:uuid:{uuid4()}"
+    # The traceback goes out as plain text: structlog's own would print local variables, and with them tokens.
+    trace = "".join(traceback.format_exception(error))
+    log.error("request_failed", instance=instance, path=request.url.path, traceback=trace)
+    problem = Problem(
+        type="about:blank",
+        title="Temporarily unavailable" if passing else "Internal error",
+        status=503 if passing else 500,
+        detail="Lethe cannot answer now; try again in a moment."
+        if passing
+        else "Something went wrong inside Lethe. The operators can find it by its instance.",
+        instance=instance,
+    )
+    return _respond(request, _Answer(problem, {"Retry-After": "5"} if passing else {}))
+
+
+def _respond(request: Request, answer: _Answer) -> Response:
+    problem = answer.problem
+    headers = SECURITY_HEADERS | answer.headers  # an unexpected error is answered outside the middleware
+    if request.url.path.startswith(_FOR_PROGRAMS):
+        content = problem.model_dump(exclude_none=True)
+        return JSONResponse(content, problem.status, headers=headers, media_type=MEDIA_TYPE)
+    return render(request, "error.html", problem=problem, status=problem.status, headers=headers)

@@ -1,0 +1,104 @@
+"""Submissions: uploaded, and followed by their owner."""
+
+import sys
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response, status
+from sqlalchemy.orm import Session
+
+from api import problems, uploads
+from api.dependencies import AdmittedUpload, CurrentUser, OpenPhase, ReadingSession, WritingSession
+from api.schemas import RunAnswer, RunList, SubmissionAnswer
+from core import submissions
+from core.errors import (
+    InvalidSubmissionError,
+    NotAuthenticatedError,
+    NotFoundError,
+    PhaseClosedError,
+    UploadTooLargeError,
+)
+from core.models import Submission, User
+
+router = APIRouter(tags=["submissions"])
+
+
+@router.post(
+    "/competitions/{competition}/phases/{phase}/submissions",
+    summary="Upload a submission",
+    status_code=status.HTTP_201_CREATED,
+    responses={
+        status.HTTP_200_OK: {"model": SubmissionAnswer, "description": "The same bytes were there before"},
+        **problems.document(
+            NotAuthenticatedError,
+            NotFoundError,
+            PhaseClosedError,
+            UploadTooLargeError,
+            InvalidSubmissionError,
+        ),
+    },
+    openapi_extra=uploads.REQUEST_BODY,
+    # The phase's own cap is enforced while the body is read, after the token was checked and as a problem;
+    # the application's cap would answer in plain text before either.
+    max_body_size=sys.maxsize,
+)
+def upload_submission(
+    phase: OpenPhase,
+    user: CurrentUser,
+    upload: AdmittedUpload,
+    session: WritingSession,
+    request: Request,
+    response: Response,
+) -> SubmissionAnswer:
+    """Take in one Python file that defines `unlearning(net, retain, forget, val)`, and queue its runs.
+
+    Uploading the same bytes to the same phase again returns the submission that is there.
+    """
+    # User and phase come from sessions that are closed: the file is checked before a transaction begins.
+    receipt = submissions.accept(session, phase, user, upload)
+    if receipt.created:
+        response.headers["Location"] = request.app.url_path_for(
+            "show_submission", submission_id=str(receipt.submission.id)
+        )
+    else:
+        response.status_code = status.HTTP_200_OK
+    return _answer(session, receipt.submission)
+
+
+@router.get(
+    "/submissions/{submission_id}",
+    summary="Follow a submission",
+    responses=problems.document(NotAuthenticatedError, NotFoundError),
+)
+def show_submission(submission_id: UUID, user: CurrentUser, session: ReadingSession) -> SubmissionAnswer:
+    """Return where a submission of yours stands, and its score once it has one."""
+    return _answer(session, _find_own(session, submission_id, user))
+
+
+@router.get(
+    "/submissions/{submission_id}/runs",
+    summary="List the runs of a submission",
+    responses=problems.document(NotAuthenticatedError, NotFoundError),
+)
+def list_runs(submission_id: UUID, user: CurrentUser, session: ReadingSession) -> RunList:
+    """Return the runs of a submission of yours that have ended; hidden phases show verdicts only."""
+    submission = _find_own(session, submission_id, user)
+    runs = submissions.list_runs(session, submission.id)
+    return RunList(
+        n_models=submission.phase.n_models, runs=[RunAnswer.of(submission.phase, run) for run in runs]
+    )
+
+
+def _find_own(session: Session, submission_id: UUID, user: User) -> Submission:
+    submission = submissions.find(session, submission_id)
+    if submission.user_id != user.id:
+        # The same words as for an id that does not exist.
+        raise NotFoundError(f"There is no submission {submission_id}.")
+    return submission
+
+
+def _answer(session: Session, submission: Submission) -> SubmissionAnswer:
+    return SubmissionAnswer.of(
+        submission,
+        runs=submissions.list_runs(session, submission.id),
+        score=submissions.find_score(session, submission.id),
+    )

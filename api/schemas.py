@@ -1,0 +1,249 @@
+"""The shapes of the API's answers."""
+
+from datetime import datetime
+from typing import Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api import disclosure
+from core.competitions import PhaseLimits, Progress
+from core.leaderboard import Leaderboard, Row
+from core.lifecycle import PhaseState, SubmissionState, Verdict
+from core.models import Baseline, Competition, Phase, Run, Score, Submission
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class Problem(BaseModel):
+    """What went wrong with a request, as RFC 9457 has it."""
+
+    type: str = Field(description="A URN that names the kind of problem, or `about:blank`.")
+    title: str
+    status: int
+    detail: str
+    instance: str | None = Field(default=None, description="Names this event in the operator's log.")
+
+
+class PhaseSummary(_Answer):
+    """A phase in the list of competitions."""
+
+    slug: str
+    title: str
+    state: PhaseState
+    n_models: int
+    opens_at: datetime
+    closes_at: datetime | None
+
+
+class CompetitionAnswer(_Answer):
+    """A competition and its phases, in the order in which they are run."""
+
+    slug: str
+    title: str
+    description: str
+    phases: list[PhaseSummary]
+
+    @classmethod
+    def of(cls, competition: Competition) -> Self:
+        """Describe a stored competition."""
+        return cls.model_validate(competition)
+
+
+class CompetitionList(_Answer):
+    """All competitions, newest first."""
+
+    competitions: list[CompetitionAnswer]
+
+
+class Preparation(_Answer):
+    """How many of the phase's own models are trained."""
+
+    done: int
+    total: int
+
+
+class PhaseAnswer(PhaseSummary):
+    """A phase, its limits, and whether it takes submissions now."""
+
+    competition: str
+    limits: PhaseLimits
+    show_logs: bool = Field(description="Whether owners see what their submissions printed.")
+    preparation: Preparation
+    accepting: bool
+    reason: str | None = Field(description="Why it takes no submissions now; null while it does.")
+
+    @classmethod
+    def of(cls, phase: Phase, *, progress: Progress, closed_because: str | None) -> Self:
+        """Describe a stored phase."""
+        return cls(
+            **PhaseSummary.model_validate(phase).model_dump(),
+            competition=phase.competition.slug,
+            limits=PhaseLimits.model_validate(phase.limits),
+            show_logs=phase.show_logs,
+            preparation=Preparation(done=progress.done, total=progress.total),
+            accepting=closed_because is None,
+            reason=closed_because,
+        )
+
+
+class Numbers(_Answer):
+    """What a set of unlearned models earned; everything rises when better."""
+
+    scoring_version: str
+    final_score: float = Field(description="forgetting_quality · retain_ratio · test_ratio.")
+    forgetting_quality: float = Field(description="0 … 1; 1: not told apart from retrained models.")
+    retain_ratio: float = Field(description="retain_accuracy over that of the reference models.")
+    test_ratio: float = Field(description="test_accuracy over that of the reference models.")
+    retain_accuracy: float = Field(description="0 … 1, mean over the models.")
+    test_accuracy: float = Field(description="0 … 1, mean over the models.")
+    n_models: int
+
+
+class SubmissionAnswer(_Answer):
+    """A submission, as its owner sees it."""
+
+    id: UUID
+    competition: str
+    phase: str
+    filename: str
+    sha256: str
+    size_bytes: int
+    state: SubmissionState
+    verdict: Verdict | None
+    message: str
+    runs_done: int
+    n_models: int
+    score: Numbers | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @classmethod
+    def of(cls, submission: Submission, *, runs: list[Run], score: Score | None) -> Self:
+        """Describe a stored submission, of which `runs` have ended."""
+        return cls(
+            id=submission.id,
+            competition=submission.phase.competition.slug,
+            phase=submission.phase.slug,
+            filename=submission.filename,
+            sha256=submission.source_sha256,
+            size_bytes=submission.size_bytes,
+            state=submission.state,
+            verdict=submission.verdict,
+            message=disclosure.submission_message(submission, runs),
+            runs_done=len(runs),
+            n_models=submission.phase.n_models,
+            score=None if score is None else Numbers.model_validate(score),
+            created_at=submission.created_at,
+            started_at=submission.started_at,
+            ended_at=submission.ended_at,
+        )
+
+
+class RunAnswer(_Answer):
+    """One ended run, as the owner of its submission sees it."""
+
+    run_index: int
+    verdict: Verdict
+    seconds: float | None = Field(description="Null in a hidden phase.")
+    message: str
+    log: str | None = Field(description="What the run printed; null in a hidden phase.")
+
+    @classmethod
+    def of(cls, phase: Phase, run: Run) -> Self:
+        """Describe a stored run, as far as the phase allows."""
+        return cls(
+            run_index=run.run_index,
+            verdict=run.verdict,
+            seconds=disclosure.run_seconds(phase, run),
+            message=disclosure.run_message(phase, run),
+            log=disclosure.run_log(phase, run),
+        )
+
+
+class RunList(_Answer):
+    """The runs of a submission that have ended, in order of their index."""
+
+    n_models: int
+    runs: list[RunAnswer]
+
+
+class LeaderboardRow(_Answer):
+    """One participant's place."""
+
+    rank: int
+    participant: str
+    submission_id: UUID
+    filename: str
+    submitted_at: datetime
+    mean_run_seconds: float = Field(description="In a hidden phase the next power of two, at least 1.")
+    score: Numbers
+
+    @classmethod
+    def of(cls, phase: Phase, row: Row) -> Self:
+        """Describe one place."""
+        return cls(
+            rank=row.rank,
+            participant=row.participant,
+            submission_id=row.submission.id,
+            filename=row.submission.filename,
+            submitted_at=row.submission.created_at,
+            mean_run_seconds=disclosure.mean_run_seconds(phase, row.mean_run_seconds),
+            score=Numbers.model_validate(row.score),
+        )
+
+
+class BaselineRow(_Answer):
+    """What the phase's own models score: `ceiling` or `floor`."""
+
+    name: str
+    score: Numbers
+
+    @classmethod
+    def of(cls, baseline: Baseline) -> Self:
+        """Describe a stored baseline."""
+        return cls(name=baseline.name, score=Numbers.model_validate(baseline))
+
+
+class LeaderboardAnswer(_Answer):
+    """The ranking of a phase, and apart from it what the phase's own models score."""
+
+    competition: str
+    phase: str
+    state: PhaseState
+    n_models: int
+    n_waiting: int = Field(description="Submissions that are queued, running or being scored.")
+    rows: list[LeaderboardRow]
+    baselines: list[BaselineRow]
+
+    @classmethod
+    def of(cls, phase: Phase, board: Leaderboard) -> Self:
+        """Describe the leaderboard of a phase."""
+        return cls(
+            competition=phase.competition.slug,
+            phase=phase.slug,
+            state=phase.state,
+            n_models=phase.n_models,
+            n_waiting=board.n_waiting,
+            rows=[LeaderboardRow.of(phase, row) for row in board.rows],
+            baselines=[BaselineRow.of(baseline) for baseline in board.baselines],
+        )
+
+
+CheckResult = Literal["ok", "failed"]
+
+
+class Health(_Answer):
+    """The process is alive."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Readiness(_Answer):
+    """Whether this process can do its work, and which of its surroundings fail."""
+
+    ready: bool
+    checks: dict[str, CheckResult]

@@ -1,0 +1,1 @@
+"""Face data: the bundle format and the synthetic faces."""

@@ -1,0 +1,182 @@
+"""The bundle: one content-addressed set of faces in a participant part and a secret part."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+FORMAT_VERSION = 1
+N_AGE_GROUPS = 10
+
+PARTICIPANT_SPLITS = ("retain", "forget", "val")
+SECRET_SPLITS = ("test",)
+
+_LABELS = ("age", "age_group", "person_id", "image_id")
+
+
+class InvalidBundleError(ValueError):
+    """The parts of a bundle are not what its manifest, or the format, says."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Faces that are used together.
+
+    Attributes:
+        images: uint8 [n, 3, 32, 32], RGB.
+        age: int64 [n], years.
+        age_group: int64 [n], 0..9.
+        person_id: int64 [n].
+        image_id: int64 [n], unique in the bundle.
+
+    Raises:
+        InvalidBundleError: a wrong shape or dtype, or an age group out of range.
+    """
+
+    images: NDArray[np.uint8]
+    age: NDArray[np.int64]
+    age_group: NDArray[np.int64]
+    person_id: NDArray[np.int64]
+    image_id: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        n = len(self.images)
+        _check_array("images", self.images, (n, 3, 32, 32), np.uint8)
+        for label in _LABELS:
+            _check_array(label, getattr(self, label), (n,), np.int64)
+        if n == 0:
+            raise InvalidBundleError("a split has no images")
+        if self.age_group.min() < 0 or self.age_group.max() >= N_AGE_GROUPS:
+            raise InvalidBundleError(f"an age group is outside 0..{N_AGE_GROUPS - 1}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The four splits and what is known about them.
+
+    Attributes:
+        retain, forget: what the original model is trained on; references see only retain.
+        val: for the participant's own use; no model is trained on it.
+        test: secret.
+        manifest: JSON-able; "licence" and "provenance" say where the faces come from. `pack` adds the
+            format version, the counts and the hashes.
+
+    Raises:
+        InvalidBundleError: an image_id occurs twice, or the licence or provenance is missing.
+    """
+
+    retain: Split
+    forget: Split
+    val: Split
+    test: Split
+    manifest: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        image_ids = np.concatenate(
+            [split.image_id for split in (self.retain, self.forget, self.val, self.test)]
+        )
+        if len(np.unique(image_ids)) != len(image_ids):
+            raise InvalidBundleError("an image_id occurs twice in the bundle")
+        for key in ("licence", "provenance"):
+            if key not in self.manifest:
+                raise InvalidBundleError(f"the manifest does not state the {key}")
+
+
+class PackedBundle(NamedTuple):
+    """A bundle as three files: safetensors, safetensors, canonical JSON."""
+
+    participant: bytes
+    secret: bytes
+    manifest: bytes
+
+
+def pack(bundle: Bundle) -> PackedBundle:
+    """Write a bundle; equal bundles give equal bytes.
+
+    The participant part holds retain, forget and val, the secret part test: "<split>/images", uint8
+    [n, 3, 32, 32], and "<split>/age", "/age_group", "/person_id", "/image_id", int64 [n].
+    """
+    participant = _pack_splits(bundle, PARTICIPANT_SPLITS)
+    secret = _pack_splits(bundle, SECRET_SPLITS)
+    manifest = {
+        **bundle.manifest,
+        "format_version": FORMAT_VERSION,
+        "counts": {name: len(getattr(bundle, name)) for name in PARTICIPANT_SPLITS + SECRET_SPLITS},
+        "sha256": {"participant": _sha256(participant), "secret": _sha256(secret)},
+    }
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return PackedBundle(participant, secret, text.encode())
+
+
+def unpack(participant: bytes, secret: bytes, manifest: bytes) -> Bundle:
+    """Read what `pack` wrote.
+
+    Raises:
+        InvalidBundleError: a part whose sha256 is not the manifest's, or that is not in the format.
+    """
+    facts = _read_manifest(manifest)
+    for name, part in (("participant", participant), ("secret", secret)):
+        if _sha256(part) != facts["sha256"][name]:
+            raise InvalidBundleError(f"the {name} part is not the one that the manifest was written for")
+    splits = _unpack_splits(participant, PARTICIPANT_SPLITS) | _unpack_splits(secret, SECRET_SPLITS)
+    counts = {name: len(split) for name, split in splits.items()}
+    if counts != facts["counts"]:
+        raise InvalidBundleError(f"the manifest counts {facts['counts']} images, the parts hold {counts}")
+    return Bundle(**splits, manifest=facts)
+
+
+def _check_array(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: type) -> None:
+    if array.shape != shape or array.dtype != dtype:
+        raise InvalidBundleError(
+            f"{name} must be {np.dtype(dtype)} {list(shape)}, not {array.dtype} {list(array.shape)}"
+        )
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _pack_splits(bundle: Bundle, names: tuple[str, ...]) -> bytes:
+    arrays = {
+        f"{name}/{field}": np.ascontiguousarray(getattr(getattr(bundle, name), field))
+        for name in names
+        for field in ("images", *_LABELS)
+    }
+    return save(arrays)
+
+
+def _unpack_splits(part: bytes, names: tuple[str, ...]) -> dict[str, Split]:
+    try:
+        arrays = load(part)
+    except SafetensorError as error:
+        raise InvalidBundleError(
+            f"the part that holds {', '.join(names)} is not safetensors: {error}"
+        ) from error
+    expected = {f"{name}/{field}" for name in names for field in ("images", *_LABELS)}
+    if set(arrays) != expected:
+        raise InvalidBundleError(f"a part must hold exactly {sorted(expected)}, not {sorted(arrays)}")
+    return {
+        name: Split(**{field: arrays[f"{name}/{field}"] for field in ("images", *_LABELS)}) for name in names
+    }
+
+
+def _read_manifest(manifest: bytes) -> dict[str, Any]:
+    try:
+        facts = json.loads(manifest)
+    except ValueError as error:
+        raise InvalidBundleError(f"the manifest is not JSON: {error}") from error
+    if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:
+        raise InvalidBundleError(f"the manifest is not of bundle format version {FORMAT_VERSION}")
+    for key, names in (("counts", PARTICIPANT_SPLITS + SECRET_SPLITS), ("sha256", ("participant", "secret"))):
+        if not isinstance(facts.get(key), dict) or set(facts[key]) != set(names):
+            raise InvalidBundleError(f"the manifest must state {key} of exactly {', '.join(names)}")
+    return facts

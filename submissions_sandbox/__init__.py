@@ -1,0 +1,1 @@
+"""What runs inside the sandbox and in a participant's dry run: it imports nothing else of Lethe."""

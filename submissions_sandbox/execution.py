@@ -1,0 +1,141 @@
+"""One run of a submission: what the zygote's forked child does, from the import to the weights."""
+
+import importlib.util
+import os
+import random
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from torch import nn
+
+from submissions_sandbox import weights
+from submissions_sandbox.architectures import TensorSpec
+from submissions_sandbox.forked_run import RunFailedError
+from submissions_sandbox.loaders import Loaders
+from submissions_sandbox.protocol import Failure
+
+_MODULE_NAME = "submission"
+_FILE_NAME = "submission.py"
+_MAX_MESSAGE_CHARACTERS = 2000
+_SHOWN_FRAMES = 5
+_OUT_OF_MEMORY_TEXTS = ("can't allocate memory", "out of memory", "Cannot allocate memory")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What every run starts from.
+
+    Attributes:
+        net: the original network, in eval mode.
+        loaders: the participant data.
+        source: the submission, UTF-8 Python.
+        specs: the tensors that a run must return.
+    """
+
+    net: nn.Module
+    loaders: Loaders
+    source: bytes
+    specs: dict[str, TensorSpec]
+
+
+def rehearse(inputs: Inputs) -> None:
+    """Do once, before any run is forked, what torch does only on first use."""
+    _reseed(0)
+    with open(os.devnull, "wb") as nowhere:
+        weights.write(weights.take(inputs.net, inputs.specs), nowhere)
+
+
+def execute(inputs: Inputs, *, seed: int, output: BinaryIO) -> None:
+    """Run the submission in this process and write its weights, as safetensors, to `output`.
+
+    Args:
+        inputs: what the run starts from; changed in place.
+        seed: 0 to 2^64 - 1; set after the import, so that a submission which seeds itself there
+            does not make all its runs equal.
+        output: where the weights go.
+
+    Raises:
+        RunFailedError: the submission did not return weights that fit.
+    """
+    folder = Path.cwd()
+    unlearning = _load(inputs.source, folder)
+    _reseed(seed)
+    with _participant_code(folder, Failure.NONZERO_EXIT):
+        returned = unlearning(inputs.net, *inputs.loaders)
+    module = inputs.net if returned is None else returned
+    if not isinstance(module, nn.Module):
+        kind = type(module).__name__
+        raise RunFailedError(
+            Failure.INVALID_OUTPUT, f"unlearning returned a {kind}; it may return None or a torch module"
+        )
+    with _participant_code(folder, Failure.INVALID_OUTPUT):
+        taken = weights.take(module, inputs.specs)
+    weights.write(taken, output)
+
+
+def _load(source: bytes, folder: Path) -> Callable[..., object]:
+    path = folder / _FILE_NAME
+    path.write_bytes(source)
+    sys.path.insert(0, str(folder))
+    spec = importlib.util.spec_from_file_location(_MODULE_NAME, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[_MODULE_NAME] = module
+    with _participant_code(folder, Failure.INVALID_SUBMISSION):
+        spec.loader.exec_module(module)
+    unlearning = getattr(module, "unlearning", None)
+    if not callable(unlearning):
+        raise RunFailedError(
+            Failure.INVALID_SUBMISSION, "the file defines no function unlearning(net, retain, forget, val)"
+        )
+    function: Callable[..., object] = unlearning
+    return function
+
+
+def _reseed(seed: int) -> None:
+    torch.manual_seed(seed)
+    np.random.seed([seed & 0xFFFFFFFF, seed >> 32])  # noqa: NPY002  # participants use the global generator
+    random.seed(seed)
+
+
+@contextmanager
+def _participant_code(folder: Path, failure: Failure) -> Iterator[None]:
+    """Turn whatever is raised inside into `RunFailedError`, with the participant's own frames only."""
+    try:
+        yield
+    except weights.WrongWeightsError as error:
+        raise RunFailedError(failure, str(error)) from None
+    except BaseException as error:  # noqa: BLE001  # a submission may raise anything, SystemExit for one
+        if _is_out_of_memory(error):
+            message = f"memory ran out: {str(error).partition(chr(10))[0]}"
+            raise RunFailedError(Failure.OUT_OF_MEMORY, message[:_MAX_MESSAGE_CHARACTERS]) from None
+        message = _describe(error, folder)[-_MAX_MESSAGE_CHARACTERS:]
+        raise RunFailedError(failure, message) from None
+
+
+def _describe(error: BaseException, folder: Path) -> str:
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename.startswith(f"{folder}/")
+    ]
+    for frame in frames:
+        frame.filename = os.path.relpath(frame.filename, folder)
+    lines = traceback.format_list(frames[-_SHOWN_FRAMES:]) + traceback.format_exception_only(error)
+    return "".join(lines).strip()
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, (RuntimeError, OSError)) and any(
+        text in str(error) for text in _OUT_OF_MEMORY_TEXTS
+    )

@@ -1,0 +1,164 @@
+"""A run as a forked child of PID 1: started, watched, and ended with everything it left behind."""
+
+import json
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from io import TextIOWrapper
+from typing import NamedTuple, NoReturn, cast
+
+from submissions_sandbox.protocol import Failure, ProtocolError, unpack_json
+
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
+_TICK_MS = 100  # how late an end without a report is noticed
+_READ_BYTES = 1 << 16
+_MAX_REPORT_BYTES = 1 << 16
+
+
+class RunFailedError(Exception):
+    """The run returned no weights; the message is for the participant."""
+
+    def __init__(self, failure: Failure, message: str) -> None:
+        super().__init__(message)
+        self.failure = failure
+        self.message = message
+
+
+class Ended(NamedTuple):
+    """How a run ended: `failure` is None if it says that it has written its weights."""
+
+    failure: Failure | None
+    message: str
+    log: bytes
+
+
+class ForkedRun:
+    """One child process and all its descendants."""
+
+    def __init__(self, body: Callable[[], None], *, run_s: float, log_bytes: int) -> None:
+        """Fork, and run `body` in the child; it may raise `RunFailedError`."""
+        self._run_s = run_s
+        self._log_bytes = log_bytes
+        self._printed, printed_end = os.pipe()
+        self._reported, report_end = os.pipe()
+        self._child = os.fork()
+        if self._child == 0:
+            os.close(self._printed)
+            os.close(self._reported)
+            _run_in_child(body, printed_end=printed_end, report_end=report_end)
+        os.close(printed_end)
+        os.close(report_end)
+        self._log = bytearray()
+        self._report = bytearray()
+        self._exit_status = 0
+
+    def wait(self) -> Ended:
+        """Wait for the run's end or for its limits, then kill everything that it started."""
+        in_time = self._watch()
+        kill_everything_else()
+        while self._collect(self._printed, self._log) and len(self._log) <= self._log_bytes:
+            pass
+        while self._collect(self._reported, self._report) and len(self._report) <= _MAX_REPORT_BYTES:
+            pass
+        os.close(self._printed)
+        os.close(self._reported)
+        log = bytes(self._log[: self._log_bytes])
+        if len(self._log) > self._log_bytes:
+            return Ended(Failure.LOG_LIMIT, f"the run printed more than {self._log_bytes} bytes", log)
+        if not in_time:
+            return Ended(Failure.TIMEOUT, f"the run took more than {self._run_s:g} seconds", log)
+        if not self._report:
+            return Ended(Failure.NONZERO_EXIT, _describe(self._exit_status), log)
+        return _read_report(bytes(self._report), log)
+
+    def _watch(self) -> bool:
+        """Collect what the run prints and reports until it ends or floods; False if time runs out."""
+        deadline = time.monotonic() + self._run_s
+        poller = select.poll()
+        pipes = {self._printed: self._log, self._reported: self._report}
+        for fd in (_STDIN, *pipes):
+            poller.register(fd, select.POLLIN)
+        while not self._has_exited():
+            for fd, _ in poller.poll(_TICK_MS):
+                if fd == _STDIN:  # the worker is gone, or speaks out of turn
+                    os._exit(0)
+                if not self._collect(fd, pipes[fd]):
+                    poller.unregister(fd)
+            if self._report.endswith(b"\n") or len(self._report) > _MAX_REPORT_BYTES:
+                return True
+            if len(self._log) > self._log_bytes:
+                return True
+            if time.monotonic() > deadline:
+                return False
+        return True
+
+    def _has_exited(self) -> bool:
+        pid, status = os.waitpid(self._child, os.WNOHANG)
+        self._exit_status = status
+        return pid != 0
+
+    @staticmethod
+    def _collect(pipe: int, into: bytearray) -> bool:
+        data = os.read(pipe, _READ_BYTES)
+        into += data
+        return bool(data)
+
+
+def kill_everything_else() -> None:
+    """Kill every other process of this PID namespace and wait until all are gone.
+
+    Raises:
+        RuntimeError: this process is not PID 1; on a host it would kill all of its user's processes.
+    """
+    if os.getpid() != 1:
+        raise RuntimeError("only PID 1 of a sandbox may kill everything else")
+    while True:
+        try:
+            os.kill(-1, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        os.waitpid(-1, 0)  # orphans become children of PID 1
+
+
+def _run_in_child(body: Callable[[], None], *, printed_end: int, report_end: int) -> NoReturn:
+    exit_status = 1
+    try:
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), _STDIN)
+        os.dup2(printed_end, _STDOUT)
+        os.dup2(printed_end, _STDERR)
+        os.close(printed_end)
+        cast("TextIOWrapper", sys.stdout).reconfigure(line_buffering=True, errors="backslashreplace")
+        report: dict[str, str] = {}
+        try:
+            body()
+        except RunFailedError as error:
+            report = {"failure": error.failure, "message": error.message}
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.write(report_end, json.dumps(report).encode() + b"\n")
+        exit_status = 0
+    except BaseException:  # noqa: BLE001  # nothing of this process may reach PID 1's own code
+        traceback.print_exc()
+    finally:
+        os._exit(exit_status)
+
+
+def _read_report(report: bytes, log: bytes) -> Ended:
+    try:
+        content = unpack_json(report)
+        failure = Failure(cast("str", content["failure"])) if content else None
+    except (ProtocolError, KeyError, ValueError):
+        return Ended(Failure.INVALID_OUTPUT, "the run wrote over the channel of its runner", log)
+    return Ended(failure, str(content.get("message", "")), log)
+
+
+def _describe(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"the process ended with exit status {code} before unlearning returned"
+    return f"the process was killed by {signal.Signals(-code).name} before unlearning returned"

@@ -1,0 +1,115 @@
+"""PID 1 of a sandbox: loads torch and the inputs once, forks once per run, and answers the worker."""
+
+import gc
+import os
+from typing import Any, BinaryIO, cast
+
+import torch
+from safetensors.torch import load
+
+from submissions_sandbox import architectures, scratch
+from submissions_sandbox.confinement import limit_run
+from submissions_sandbox.execution import Inputs, execute, rehearse
+from submissions_sandbox.forked_run import Ended, ForkedRun
+from submissions_sandbox.loaders import loaders_from_bytes
+from submissions_sandbox.protocol import (
+    EndOfStreamError,
+    Failure,
+    Kind,
+    Setup,
+    pack_header,
+    pack_json,
+    read_frame,
+    unpack_json,
+)
+
+_STDIN, _STDOUT = 0, 1
+_MAX_FROM_WORKER = 1 << 40  # the worker is trusted and has caps of its own
+_KILL_COUNTERS = (  # of this sandbox's own cgroup, version 2 or 1, where it is mounted
+    "/sys/fs/cgroup/memory.events",
+    "/sys/fs/cgroup/memory/memory.oom_control",
+)
+
+
+def serve() -> None:
+    """Answer the worker until it closes the stream."""
+    torch.set_num_threads(1)  # a process that has run on several threads cannot safely be forked
+    try:
+        setup, inputs = _receive_inputs()
+        _send(pack_header(Kind.READY, 0))
+        while True:
+            run = unpack_json(_receive(Kind.RUN))
+            _serve_run(setup, inputs, seed=cast("int", run["seed"]))
+            scratch.wipe()
+    except (EndOfStreamError, BrokenPipeError):
+        os._exit(0)
+
+
+def _receive_inputs() -> tuple[Setup, Inputs]:
+    setup = Setup(**cast("dict[str, Any]", unpack_json(_receive(Kind.SETUP))))
+    architecture = architectures.Architecture.from_dict(setup.architecture)
+    net = architectures.build(architecture)
+    net.load_state_dict(load(_receive(Kind.ORIGINAL)))
+    loaders = loaders_from_bytes(_receive(Kind.DATA))
+    source = _receive(Kind.SOURCE)
+    inputs = Inputs(net.eval(), loaders, source, architectures.tensor_specs(architecture))
+    rehearse(inputs)
+    gc.collect()
+    gc.freeze()  # a collection in a child would otherwise copy every page it looks at
+    return setup, inputs
+
+
+def _serve_run(setup: Setup, inputs: Inputs, *, seed: int) -> None:
+    kills_before = _out_of_memory_kills()
+    with os.fdopen(os.memfd_create("weights"), "wb", buffering=0) as output:
+        run = ForkedRun(
+            lambda: _run_submission(setup, inputs, seed=seed, output=output),
+            run_s=setup.run_s,
+            log_bytes=setup.log_bytes,
+        )
+        ended = run.wait()
+        if ended.failure is Failure.NONZERO_EXIT and _out_of_memory_kills() > kills_before:
+            ended = Ended(Failure.OUT_OF_MEMORY, "the run used more memory than it may", ended.log)
+        _send(pack_header(Kind.LOG, len(ended.log)) + ended.log)
+        if ended.failure is None:
+            _send_weights(output.fileno(), setup.output_bytes)
+        else:
+            _send(pack_json(Kind.FAILED, {"failure": ended.failure, "message": ended.message}))
+
+
+def _run_submission(setup: Setup, inputs: Inputs, *, seed: int, output: BinaryIO) -> None:
+    limit_run(memory_bytes=setup.memory_bytes, file_bytes=setup.file_bytes, open_files=setup.open_files)
+    os.chdir(scratch.FOLDER)
+    execute(inputs, seed=seed, output=output)
+
+
+def _send_weights(output: int, max_bytes: int) -> None:
+    size = os.fstat(output).st_size
+    if size > max_bytes:
+        message = f"the weights have {size} bytes; at most {max_bytes} may come"
+        _send(pack_json(Kind.FAILED, {"failure": Failure.INVALID_OUTPUT, "message": message}))
+        return
+    _send(pack_header(Kind.WEIGHTS, size))
+    offset = 0
+    while offset < size:
+        offset += os.sendfile(_STDOUT, output, offset, size - offset)
+
+
+def _receive(kind: Kind) -> bytes:
+    return read_frame(lambda view: os.readv(_STDIN, [view]), {kind: _MAX_FROM_WORKER}).payload
+
+
+def _send(data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(_STDOUT, view) :]
+
+
+def _out_of_memory_kills() -> int:
+    """Return how many processes of the sandbox the kernel has killed for memory; 0 if it does not say."""
+    for path in _KILL_COUNTERS:
+        if os.path.exists(path):
+            with open(path) as counters:
+                words = (line.split() for line in counters)
+                return next((int(word[1]) for word in words if word[0] == "oom_kill"), 0)
+    return 0

@@ -1,0 +1,92 @@
+"""The pages as text: what they say in each state, and that they trust nobody's words."""
+
+import pytest
+
+from core.lifecycle import PhaseState
+from tests.support.api import PHASE, add_baselines, add_finished, on_both_databases
+from tests.support.competition import HONEST
+
+PAGE = "/competitions/faces/phases/check/leaderboard"
+
+
+def test_home_links_every_phase(client, competition):
+    page = client.get("/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert f'href="{PAGE}"' in page.text
+    assert "Forget some people." in page.text
+
+
+def test_home_without_competitions_says_so(client):
+    assert "no competition yet" in client.get("/").text
+
+
+@on_both_databases
+def test_page_shows_ranking_and_baselines(client, competition, ada):
+    add_finished(ada.user, "check", 0.0853, filename="finetune.py", retain_ratio=1.02)
+    add_baselines("check")
+    page = client.get(PAGE).text
+    for words in ("ada", "finetune.py", "0.0853", "90.0 %", "×1.020", "3.0 s", "Ceiling", "0.1700", "Floor"):
+        assert words in page
+    assert 'width="50.18%"' in page
+
+
+def test_hostile_names_are_text(client, competition, make_participant):
+    hostile = "<script>alert(1)</script>\"'>"
+    add_finished(make_participant(hostile).user, "check", 0.1, filename=f"{hostile}.py")
+    page = client.get(PAGE).text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&gt;.py" in page
+
+
+def test_negative_and_zero_scores_draw_no_bar(client, competition, ada, make_participant):
+    add_finished(ada.user, "check", 0.0)
+    add_finished(make_participant("bob").user, "check", -0.5)
+    assert client.get(PAGE).text.count('class="bar-fill" width="0.0%"') == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (PhaseState.READY, "No submission has been scored yet."),
+        (PhaseState.PREPARING, "0 of 9 models are trained"),
+        (PhaseState.BROKEN, "could not be prepared"),
+    ],
+)
+def test_page_without_scores_says_how_things_stand(client, make_competition, state, words):
+    make_competition(state=state)
+    assert words in client.get(PAGE).text
+
+
+def test_board_is_polled_often_while_something_is_to_come_and_sent_only_when_changed(
+    client, competition, ada
+):
+    assert 'hx-trigger="every 20s"' in client.get(PAGE).text
+    client.post(f"{PHASE}/submissions", files={"file": ("s.py", HONEST)}, headers=ada.headers)
+    board = client.get(f"{PAGE}/board")
+    assert 'hx-trigger="every 2s"' in board.text
+    assert "<html" not in board.text
+    version = board.text.split("?version=")[1].split('"')[0]
+    assert client.get(f"{PAGE}/board?version={version}").status_code == 204
+    add_finished(ada.user, "check", 0.1)
+    assert client.get(f"{PAGE}/board?version={version}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/competitions/nowhere/phases/check/leaderboard", PAGE + "/nothing"]
+)
+def test_unknown_page_is_a_page(client, competition, path):
+    response = client.get(path)
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert "Not " in response.text
+
+
+def test_pages_hold_no_inline_code_and_nothing_from_elsewhere(client, competition, ada):
+    add_finished(ada.user, "check", 0.1)
+    for path in ("/", PAGE, "/nothing"):
+        page = client.get(path).text
+        assert " style=" not in page
+        assert "<style" not in page
+        assert "http://" not in page
+        assert "https://" not in page
+        assert page.count("<script") == 1

@@ -1,0 +1,2 @@
+def unlearning(net, retain, forget, val):
+    return net / (1 // 0)

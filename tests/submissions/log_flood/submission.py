@@ -1,0 +1,3 @@
+def unlearning(net, retain, forget, val):
+    while True:
+        print("forget " * 100)

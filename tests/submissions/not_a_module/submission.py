@@ -1,0 +1,2 @@
+def unlearning(net, retain, forget, val):
+    return "the net"

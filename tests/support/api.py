@@ -1,0 +1,89 @@
+"""What the API's tests share: addresses, scores out of thin air, and a worker's part of the walk."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from core import competitions, db, submissions
+from core.lifecycle import SubmissionState, Verdict
+from core.models import Baseline, Run, Score, Submission, User
+
+PHASE = "/api/v1/competitions/faces/phases/check"
+HIDDEN = "/api/v1/competitions/faces/phases/feedback"
+
+on_both_databases = pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+
+
+@dataclass(frozen=True)
+class Participant:
+    """A user who can sign in."""
+
+    user: User
+    headers: dict[str, str]
+
+
+def numbers(final_score: float, **changes: float) -> dict[str, Any]:
+    """Return the columns of a score."""
+    return {
+        "scoring_version": "neurips2023-1",
+        "final_score": final_score,
+        "forgetting_quality": final_score,
+        "retain_ratio": 1.0,
+        "test_ratio": 1.0,
+        "retain_accuracy": 0.9,
+        "test_accuracy": 0.4,
+        "n_models": 4,
+    } | changes
+
+
+def run_all(
+    submission_id: UUID, *, verdict: Verdict = Verdict.OK, seconds: float = 3.0, **result: str
+) -> None:
+    """Do what a worker does: run a submission up to its first failure."""
+    with db.transaction() as session:
+        submissions.begin(session, submission_id)
+        for index in range(submissions.find(session, submission_id).phase.n_models):
+            outcome = submissions.RunResult(verdict=verdict, seconds=seconds, **result)
+            submissions.record_run(session, submission_id, index, outcome)
+
+
+def add_finished(
+    user: User, phase_slug: str, final_score: float, *, filename: str = "submission.py", **changes: Any
+) -> Submission:
+    """Insert a finished submission with its runs and score."""
+    seconds = changes.pop("seconds", 3.0)
+    created_at = changes.pop("created_at", datetime.now(UTC))
+    with db.transaction() as session:
+        phase = competitions.find_phase(session, "faces", phase_slug)
+        submission = Submission(
+            phase_id=phase.id,
+            user_id=user.id,
+            filename=filename,
+            source_sha256="0" * 64,
+            size_bytes=1,
+            state=SubmissionState.FINISHED,
+            verdict=Verdict.OK,
+            created_at=created_at,
+            ended_at=created_at + timedelta(minutes=5),
+        )
+        session.add(submission)
+        session.flush()
+        for index in range(phase.n_models):
+            session.add(
+                Run(submission_id=submission.id, run_index=index, verdict=Verdict.OK, seconds=seconds)
+            )
+        session.add(Score(submission_id=submission.id, **numbers(final_score, **changes)))
+    return submission
+
+
+def add_baselines(phase_slug: str, *, ceiling: float = 0.17, floor: float = 0.0) -> None:
+    """Insert what the phase's own models score."""
+    with db.transaction() as session:
+        phase = competitions.find_phase(session, "faces", phase_slug)
+        session.add(Baseline(phase_id=phase.id, name="ceiling", **numbers(ceiling)))
+        session.add(Baseline(phase_id=phase.id, name="floor", **numbers(floor, retain_accuracy=0.97)))

@@ -1,0 +1,101 @@
+"""The whole walk of a submission, over HTTP, through broker, worker, sandbox and evaluator."""
+
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.running import Installation
+
+pytestmark = [pytest.mark.bubblewrap, pytest.mark.timeout(240)]
+
+_CORPUS = sorted(path.parent for path in Path(__file__).parent.glob("submissions/*/expected.json"))
+
+_SLOW = b"""
+import time
+
+
+def unlearning(net, retain, forget, val):
+    time.sleep(1.5)
+"""
+
+
+@pytest.fixture(scope="module")
+def lethe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A running installation whose phase is ready; its sandbox is bubblewrap."""
+    home = tmp_path_factory.mktemp("walk") / "home"
+    home.mkdir()
+    installation = Installation(home, LETHE_SANDBOX="bubblewrap")
+    installation.start()
+    try:
+        installation.create_competition()
+        yield installation
+    finally:
+        installation.stop()
+    assert installation.pids() == []
+
+
+@pytest.mark.parametrize("folder", _CORPUS, ids=lambda folder: folder.name)
+def test_walk_ends_with_the_expected_verdict(lethe: Installation, folder: Path) -> None:
+    expected = json.loads((folder / "expected.json").read_text())
+    token = lethe.lethe("create-user", folder.name)
+    uploaded = lethe.upload((folder / "submission.py").read_bytes(), token)
+    assert uploaded.status_code == 201, uploaded.text
+    ended = lethe.wait_for_end(uploaded.json()["id"], token)
+    assert (ended["state"], ended["verdict"]) == (expected["state"], expected["verdict"]), ended
+    assert re.match(expected["message"], ended["message"], re.DOTALL), ended["message"]
+    assert "/work" not in ended["message"]
+    assert str(lethe.home) not in ended["message"]
+
+
+def test_walk_finished_submission_stands_on_the_leaderboard(lethe: Installation) -> None:
+    token = lethe.lethe("create-user", "ranked")
+    uploaded = lethe.upload(b"def unlearning(net, retain, forget, val):\n    print('hello')\n", token).json()
+    ended = lethe.wait_for_end(uploaded["id"], token)
+    assert ended["score"]["n_models"] == 3
+    board = lethe.get("/competitions/demo/phases/check/leaderboard")
+    assert uploaded["id"] in [row["submission_id"] for row in board["rows"]]
+    assert {baseline["name"] for baseline in board["baselines"]} == {"ceiling", "floor"}
+    runs = lethe.get(f"/submissions/{uploaded['id']}/runs", token)["runs"]
+    assert [(run["run_index"], run["verdict"], run["log"]) for run in runs] == [
+        (index, "ok", "hello\n") for index in range(3)
+    ]
+
+
+def test_worker_killed_in_a_run_resumes_there(lethe: Installation) -> None:
+    token = lethe.lethe("create-user", "killed-worker")
+    submission_id = lethe.upload(_SLOW + b"# worker", token).json()["id"]
+    address = f"/submissions/{submission_id}/runs"
+    lethe.wait(lambda: len(lethe.get(address, token)["runs"]) >= 1)
+    before = {run["run_index"]: run["seconds"] for run in lethe.get(address, token)["runs"]}
+    for pid in lethe.pids("-m", "worker"):
+        if "sweeper" not in Path(f"/proc/{pid}/cmdline").read_text():
+            os.kill(pid, signal.SIGKILL)
+    ended = lethe.wait_for_end(submission_id, token)
+    assert (ended["state"], ended["runs_done"]) == ("finished", 3)
+    after = {run["run_index"]: run["seconds"] for run in lethe.get(address, token)["runs"]}
+    assert before.items() <= after.items()
+
+
+def test_broker_killed_loses_nothing(lethe: Installation) -> None:
+    token = lethe.lethe("create-user", "killed-broker")
+    for pid in lethe.pids("--unixsocket"):
+        os.kill(pid, signal.SIGKILL)
+    uploaded = lethe.upload(_SLOW + b"# broker", token)
+    assert uploaded.status_code == 201
+    assert lethe.wait_for_end(uploaded.json()["id"], token)["state"] == "finished"
+
+
+def test_everything_killed_goes_on_after_the_next_start(lethe: Installation) -> None:
+    token = lethe.lethe("create-user", "killed-all")
+    submission_id = lethe.upload(_SLOW + b"# all", token).json()["id"]
+    address = f"/submissions/{submission_id}/runs"
+    lethe.wait(lambda: len(lethe.get(address, token)["runs"]) >= 1)
+    lethe.kill()
+    lethe.wait(lambda: lethe.pids() == [], timeout_s=20)
+    lethe.start()
+    assert lethe.wait_for_end(submission_id, token)["state"] == "finished"

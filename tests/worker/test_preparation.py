@@ -1,0 +1,91 @@
+"""From a new phase to one that is ready: what is stored, what is reused, and what a wrong plan does."""
+
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+from sqlalchemy import select
+
+from core import competitions, db, queue
+from core.lifecycle import PhaseState
+from core.models import Baseline, Phase, ReferenceModel, Shard, Work
+from core.storage import storage
+from tests.support.competition import make_phase
+from tests.support.running import TINY_PHASE
+from training.evaluation import Evaluation
+from worker import preparation
+
+
+def _baselines() -> dict[str, Baseline]:
+    with db.reading() as session:
+        return {baseline.name: baseline for baseline in session.scalars(select(Baseline))}
+
+
+def test_preparation_stores_models_and_baselines_and_opens_the_phase(tiny_phase: Phase) -> None:
+    assert tiny_phase.state is PhaseState.READY
+    with db.reading() as session:
+        phase = session.get_one(Phase, tiny_phase.id)
+        assert competitions.preparation_progress(session, phase) == (7, 7)
+    baselines = _baselines()
+    assert set(baselines) == {"ceiling", "floor"}
+    assert baselines["floor"].forgetting_quality == 0.0
+    assert tiny_phase.architecture == {"name": "resnet18", "width": 4, "n_classes": 10}
+
+
+def test_preparation_secret_part_is_not_in_the_participant_part(tiny_phase: Phase) -> None:
+    parts = preparation.BundleParts.of(tiny_phase)
+    bundle = preparation.load_bundle(parts)
+    participant = storage().get(parts.participant)
+    assert bundle.retain.images[0].tobytes() in participant
+    assert not any(image.tobytes() in participant for image in bundle.test.images)
+
+
+def test_reference_models_differ_from_each_other(tiny_phase: Phase) -> None:
+    with db.reading() as session:
+        hashes = session.scalars(select(ReferenceModel.evaluation_sha256)).all()
+    assert len(set(hashes)) == 6
+    evaluation = Evaluation.from_bytes(storage().get(hashes[0]))
+    assert evaluation.forget_logits.shape == (8, 10)
+
+
+def test_train_references_trains_only_what_is_missing(
+    tiny_phase: Phase, sent: list[queue.Message], deliver: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with db.transaction() as session:
+        missing = session.scalars(select(ReferenceModel).where(ReferenceModel.model_index == 1)).first()
+        assert missing is not None
+        expected = missing.evaluation_sha256
+        session.delete(missing)
+        for shard in session.scalars(select(Shard).where(Shard.work == Work.REFERENCES)):
+            shard.done = False
+            queue.enqueue(session, queue.WORK_ON_SHARD, shard.id)
+    calls = []
+    train = preparation.train
+    monkeypatch.setattr(
+        preparation, "train", lambda *args, **kw: calls.append(kw["seed"]) or train(*args, **kw)
+    )
+    deliver()
+    assert len(calls) == 1
+    with db.reading() as session:
+        assert expected in session.scalars(select(ReferenceModel.evaluation_sha256)).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"dataset": {"kind": "photographs"}}, "dataset kind must be `synthetic`"),
+        ({"dataset": {"kind": "synthetic", "people": 3}}, "people"),
+        ({"architecture": {"width": 0}}, "width must be a whole number >= 1"),
+        ({"recipe": {"epochs": "many"}}, "epochs"),
+    ],
+)
+def test_prepare_phase_wrong_plan_breaks_the_phase_and_says_why(
+    home: Path, deliver: Callable[[], None], changes: dict[str, object], problem: str
+) -> None:
+    phase = make_phase(ready=False, **TINY_PHASE | changes)
+    deliver()
+    with db.reading() as session:
+        broken = session.get_one(Phase, phase.id)
+    assert broken.state is PhaseState.BROKEN
+    assert problem in broken.problem

@@ -1,0 +1,1 @@
+"""Celery tasks, sandboxes, validation, evaluation: what turns a submission into a score."""

@@ -1,0 +1,135 @@
+"""The evaluator: a process of its own that alone holds the test set, and measures unlearned models.
+
+Run as `python -m worker.evaluator`, it reads weights from its standard input and answers on its output.
+"""
+
+import os
+import subprocess
+import sys
+from enum import IntEnum
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import numpy as np
+from safetensors.torch import load
+
+from core.errors import PlatformError
+from core.models import Phase
+from submissions_sandbox import protocol
+from submissions_sandbox.architectures import Architecture
+from training.evaluation import Evaluator
+from worker.preparation import BundleParts, load_bundle
+
+_MAX_JSON_BYTES = 2**16
+_MAX_BYTES = 2**32
+
+
+class Kind(IntEnum):
+    """What a frame to or from the evaluator carries."""
+
+    SETUP = 1
+    WEIGHTS = 2
+    EVALUATION = 3
+    OVERFLOW = 4
+
+
+class EvaluatorError(PlatformError):
+    """The evaluator died or talks nonsense."""
+
+
+class OverflowingModelError(Exception):
+    """The weights are finite but what the model computes is not."""
+
+
+class EvaluatorProcess:
+    """The worker's side of an evaluator. Use as a context manager."""
+
+    def __init__(self, phase: Phase) -> None:
+        parts = BundleParts.of(phase)
+        self._setup = {"architecture": phase.architecture, "parts": vars(parts)}
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "worker.evaluator"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        self._send(protocol.pack_json(Kind.SETUP, self._setup))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+
+    def evaluate(self, weights: bytes) -> bytes:
+        """Measure one model.
+
+        Args:
+            weights: validated safetensors bytes.
+
+        Returns:
+            A `training.evaluation.Evaluation`, as bytes.
+
+        Raises:
+            OverflowingModelError: its logits are not finite.
+            EvaluatorError: the evaluator died.
+        """
+        self._send(protocol.pack_header(Kind.WEIGHTS, len(weights)))
+        self._send(weights)
+        assert self._process.stdout is not None
+        try:
+            frame = protocol.read_frame(
+                _reader(self._process.stdout), {Kind.EVALUATION: _MAX_BYTES, Kind.OVERFLOW: 0}
+            )
+        except (protocol.EndOfStreamError, protocol.ProtocolError) as error:
+            raise EvaluatorError(f"the evaluator did not answer: {error}") from error
+        if frame.kind == Kind.OVERFLOW:
+            raise OverflowingModelError
+        return frame.payload
+
+    def _send(self, data: bytes) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
+        except OSError as error:
+            raise EvaluatorError(f"the evaluator takes no weights: {error}") from error
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer every model that comes in with its evaluation, until the requests end."""
+    read_into = _reader(requests)
+    setup = protocol.unpack_json(protocol.read_frame(read_into, {Kind.SETUP: _MAX_JSON_BYTES}).payload)
+    architecture, parts = setup["architecture"], setup["parts"]
+    assert isinstance(architecture, dict)
+    assert isinstance(parts, dict)
+    evaluator = Evaluator(load_bundle(BundleParts(**parts)), Architecture.from_dict(architecture))
+    while True:
+        try:
+            weights = protocol.read_frame(read_into, {Kind.WEIGHTS: _MAX_BYTES}).payload
+        except protocol.EndOfStreamError:
+            return
+        evaluation = evaluator.evaluate(load(weights))
+        if np.all(np.isfinite(evaluation.forget_logits)):
+            answer = evaluation.to_bytes()
+            answers.write(protocol.pack_header(Kind.EVALUATION, len(answer)) + answer)
+        else:
+            answers.write(protocol.pack_header(Kind.OVERFLOW, 0))
+        answers.flush()
+
+
+def _reader(stream: BinaryIO) -> protocol.ReadInto:
+    def read_into(view: memoryview) -> int:
+        return stream.readinto(view) or 0  # type: ignore[attr-defined, no-any-return]
+
+    return read_into
+
+
+if __name__ == "__main__":
+    serve(sys.stdin.buffer, sys.stdout.buffer)

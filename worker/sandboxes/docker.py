@@ -1,0 +1,201 @@
+"""The sandbox of production: one container per shard on a Docker engine, local or remote."""
+
+import socket
+import struct
+import time
+from contextlib import ExitStack, closing, suppress
+from typing import Any
+
+import docker
+from docker.errors import DockerException, NotFound
+from docker.types import LogConfig, Ulimit
+
+from core.errors import SandboxUnavailableError
+from submissions_sandbox import scratch
+from submissions_sandbox.confinement import USER_ID
+from worker.sandboxes.base import ENVIRONMENT, ChannelClosedError, Limits
+
+OWNER_LABEL = "lethe.sandbox"
+
+_ENGINE_ERRORS = (DockerException, OSError)  # requests' errors are OSErrors
+_SCRATCH_FILES = 65536
+_DEATH_S = 10
+_IO_BYTES = 1 << 20
+_COMPLAINT_BYTES = 4096
+_STREAM_HEADER = struct.Struct(">BxxxL")  # which stream, how many bytes of it follow
+_STDOUT = 1
+
+
+class DockerSandbox:
+    """Starts zygotes in containers.
+
+    A container ends when its worker's connection does; what is left of it then, a stopped container,
+    carries the label `lethe.sandbox` with the owner's name for `remove_orphans`.
+    """
+
+    name = "docker"
+
+    def __init__(self, image: str, *, owner: str) -> None:
+        """Use an image that `worker.sandboxes.image` built; `owner` names this worker's host."""
+        self._image = image
+        self._owner = owner
+
+    def has_image(self) -> bool:
+        """Say whether an engine answers and holds the image."""
+        try:
+            with closing(docker.from_env()) as client:
+                client.images.get(self._image)
+        except _ENGINE_ERRORS:
+            return False
+        return True
+
+    def open(self, limits: Limits) -> "DockerChannel":
+        """Start a zygote; see `Sandbox.open`."""
+        with ExitStack() as undo:
+            try:
+                api = docker.from_env().api
+                undo.callback(api.close)
+                container = api.create_container(**self._options(api, limits))["Id"]
+                undo.callback(api.remove_container, container, force=True)
+                stream = api.attach_socket(container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+                api.start(container)
+            except _ENGINE_ERRORS as error:
+                raise SandboxUnavailableError(f"Docker does not start a sandbox: {error}") from None
+            return DockerChannel(container, stream, undo.pop_all(), api)
+        raise AssertionError  # an ExitStack of plain callbacks swallows nothing
+
+    def _options(self, api: Any, limits: Limits) -> dict[str, object]:
+        host_config = api.create_host_config(
+            network_mode="none",
+            read_only=True,
+            tmpfs={scratch.FOLDER: f"exec,mode=1777,size={limits.scratch_bytes},nr_inodes={_SCRATCH_FILES}"},
+            shm_size=limits.shared_memory_bytes,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],  # the engine's own seccomp profile stays on
+            pids_limit=limits.processes,
+            mem_limit=limits.memory_bytes,
+            memswap_limit=limits.memory_bytes,
+            nano_cpus=round(limits.cpus * 1e9),
+            ulimits=[
+                Ulimit(name="nofile", soft=limits.open_files, hard=limits.open_files),
+                Ulimit(name="core", soft=0, hard=0),
+            ],
+            ipc_mode="private",
+            cgroupns="private",
+            log_config=LogConfig(type="none"),
+            init=False,
+        )
+        return {
+            "image": self._image,
+            "user": f"{USER_ID}:{USER_ID}",
+            "stdin_open": True,  # together with an attached start: closed when this connection is
+            "environment": ENVIRONMENT,
+            "labels": {OWNER_LABEL: self._owner},
+            "hostname": "sandbox",
+            "host_config": host_config,
+            "use_config_proxy": False,
+        }
+
+
+class DockerChannel:
+    """The attached streams of a container; see `Channel`."""
+
+    def __init__(self, container: str, stream: Any, undo: ExitStack, api: Any) -> None:
+        """Take over a started container, its attached socket, and what must be undone at the end."""
+        self._container = container
+        self._stream = stream  # closing it, or losing it, would close the socket
+        self._socket: socket.socket = getattr(stream, "_sock", stream)  # over TLS it is the socket itself
+        self._undo = undo
+        self._api = api
+        self._unread = memoryview(b"")
+        self._stdout_left = 0
+        self._complaint = b""
+
+    def send(self, data: bytes, *, deadline: float) -> None:
+        """Write all of `data`; see `Channel.send`."""
+        view = memoryview(data)
+        try:
+            while view:
+                self._socket.settimeout(_seconds_until(deadline))
+                view = view[self._socket.send(view[:_IO_BYTES]) :]
+        except ConnectionError:
+            raise ChannelClosedError("the sandbox is gone") from None
+
+    def receive_into(self, buffer: memoryview, *, deadline: float) -> int:
+        """Fill the front of `buffer`; see `Channel.receive_into`."""
+        while self._stdout_left == 0:
+            header = self._read_exactly(_STREAM_HEADER.size, deadline)
+            if len(header) < _STREAM_HEADER.size:
+                return 0
+            stream, length = _STREAM_HEADER.unpack(header)
+            if stream == _STDOUT:
+                self._stdout_left = length
+            else:
+                self._complaint = (self._complaint + self._read_exactly(length, deadline))[-_COMPLAINT_BYTES:]
+        part = self._read_some(min(len(buffer), self._stdout_left), deadline)
+        buffer[: len(part)] = part
+        self._stdout_left -= len(part)
+        return len(part)
+
+    def out_of_memory(self) -> bool:
+        """Say whether the kernel ended the container for its memory; see `Channel.out_of_memory`."""
+        try:
+            self._api.wait(self._container, timeout=_DEATH_S)
+            return bool(self._api.inspect_container(self._container)["State"]["OOMKilled"])
+        except _ENGINE_ERRORS as error:
+            raise SandboxUnavailableError(f"Docker cannot say how the sandbox ended: {error}") from None
+
+    def complaint(self) -> str:
+        """Return what came on standard error; see `Channel.complaint`."""
+        return self._complaint.decode(errors="replace")
+
+    def close(self) -> None:
+        """End the container; see `Channel.close`."""
+        self._stream.close()
+        try:
+            self._undo.close()
+        except _ENGINE_ERRORS as error:
+            raise SandboxUnavailableError(f"Docker does not end a sandbox: {error}") from None
+
+    def _read_some(self, max_bytes: int, deadline: float) -> memoryview:
+        if not self._unread:
+            self._socket.settimeout(_seconds_until(deadline))
+            try:
+                self._unread = memoryview(self._socket.recv(_IO_BYTES))
+            except ConnectionError:
+                self._unread = memoryview(b"")
+        part, self._unread = self._unread[:max_bytes], self._unread[max_bytes:]
+        return part
+
+    def _read_exactly(self, length: int, deadline: float) -> bytes:
+        """Read `length` bytes, fewer only if the stream ends."""
+        data = b""
+        while len(data) < length and (part := self._read_some(length - len(data), deadline)):
+            data += part
+        return data
+
+
+def remove_orphans(owner: str) -> int:
+    """Remove the containers that earlier workers of `owner` left behind, and return how many.
+
+    Call it where no worker of `owner` runs yet.
+
+    Raises:
+        SandboxUnavailableError: the engine does not answer.
+    """
+    try:
+        with closing(docker.from_env()) as client:
+            orphans = client.containers.list(all=True, filters={"label": f"{OWNER_LABEL}={owner}"})
+            for orphan in orphans:
+                with suppress(NotFound):  # it has just ended by itself
+                    orphan.remove(force=True)
+    except _ENGINE_ERRORS as error:
+        raise SandboxUnavailableError(f"Docker does not remove old sandboxes: {error}") from None
+    return len(orphans)
+
+
+def _seconds_until(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the sandbox neither reads nor answers")
+    return left

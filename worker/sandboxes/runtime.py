@@ -1,0 +1,91 @@
+"""Which files of this machine a bubblewrap sandbox shows: a Python, the libraries it may use, and no more."""
+
+import importlib.metadata
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import submissions_sandbox
+from core.errors import SandboxUnavailableError
+
+LIBRARIES = ("numpy", "safetensors", "torch")
+"""The distributions, with all they require, that a submission may import."""
+
+_PYTHON = Path("/runtime/python")
+_PACKAGES = Path("/runtime/packages")
+_SYSTEM_LIBRARIES = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/lib", "/lib32", "/lib64")
+_LOADER_CACHE = "/etc/ld.so.cache"
+_PROCESSORS = "/sys/devices/system/cpu"  # torch picks its kernels by it
+
+
+class Runtime(NamedTuple):
+    """What to show, and how to start Python on it.
+
+    Attributes:
+        shown: path on this machine -> path in the sandbox, read-only.
+        links: path in the sandbox -> what a symbolic link there holds.
+        python: path of the interpreter in the sandbox.
+        environment: the variables that interpreter needs.
+    """
+
+    shown: dict[Path, Path]
+    links: dict[Path, str]
+    python: Path
+    environment: dict[str, str]
+
+
+def find_runtime() -> Runtime:
+    """Find this process's own Python and libraries.
+
+    The sandbox sees them at neutral paths: a home folder's name, or Lethe's own folder, does not show.
+
+    Raises:
+        SandboxUnavailableError: a library is not installed, or Python lies outside its own prefix.
+    """
+    prefix, executable = Path(sys.base_prefix).resolve(), Path(sys.executable).resolve()
+    if not executable.is_relative_to(prefix):
+        raise SandboxUnavailableError(f"{executable} lies outside {prefix}; install another Python")
+    shown, links = {prefix: _PYTHON}, {}
+    for path in map(Path, _SYSTEM_LIBRARIES):
+        if path.is_symlink():
+            links[path] = os.readlink(path)
+        elif path.exists():
+            shown[path] = path
+    shown.update({path: path for path in map(Path, (_LOADER_CACHE, _PROCESSORS)) if path.exists()})
+    packages = {Path(submissions_sandbox.__file__).parent, *_library_paths()}
+    shown.update({path: _PACKAGES / path.name for path in packages})
+    environment = {
+        "LD_LIBRARY_PATH": str(_PYTHON / "lib"),  # the interpreter may have been built for `prefix`
+        "PYTHONHOME": str(_PYTHON),
+        "PYTHONPATH": str(_PACKAGES),
+    }
+    return Runtime(shown, links, _PYTHON / executable.relative_to(prefix), environment)
+
+
+def _library_paths() -> set[Path]:
+    """Return the top-level folders and modules of `LIBRARIES` and all that they require."""
+    paths, seen, waiting = set(), set(), list(LIBRARIES)
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            if name in LIBRARIES:
+                raise SandboxUnavailableError(f"install {name}: submissions use it") from None
+            continue  # required on another kind of machine only
+        waiting += _requirements(distribution)
+        tops = {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}
+        paths |= {Path(str(distribution.locate_file(top))).resolve() for top in tops}
+    return paths
+
+
+def _requirements(distribution: importlib.metadata.Distribution) -> Iterator[str]:
+    for requirement in distribution.requires or ():
+        if "extra ==" not in requirement and (name := re.match(r"[\w.-]+", requirement)):
+            yield name[0].lower()

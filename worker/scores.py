@@ -1,0 +1,83 @@
+"""From stored evaluations to stored scores: of submissions, and of the phase's own models."""
+
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+import scoring
+from core import competitions, db, submissions
+from core.competitions import CEILING_SET, REFERENCE_SET
+from core.lifecycle import PhaseState, SubmissionState
+from core.models import Baseline, Phase, Score
+from core.storage import storage
+from training.evaluation import Evaluation
+from worker.preparation import BundleParts, load_bundle
+
+
+def score_submission(submission_id: UUID) -> None:
+    """Score a submission whose runs are complete; do nothing to any other."""
+    with db.reading() as session:
+        submission = submissions.find(session, submission_id)
+        if submission.state is not SubmissionState.SCORING:
+            return
+        phase = submission.phase
+        runs = [run.evaluation_sha256 for run in submissions.list_runs(session, submission_id)]
+        reference = _reference_set(phase, REFERENCE_SET)
+    numbers = _score(phase, [sha256 for sha256 in runs if sha256 is not None], reference)
+    with db.transaction() as session:
+        submissions.record_score(session, submission_id, Score(**numbers))
+
+
+def score_baselines(phase_id: UUID) -> None:
+    """Score the second set of references (ceiling) and the original model (floor), and open the phase."""
+    with db.reading() as session:
+        phase = session.get_one(Phase, phase_id)
+    if phase.state is not PhaseState.PREPARING:
+        return
+    assert phase.original_evaluation_sha256 is not None
+    reference = _reference_set(phase, REFERENCE_SET)
+    measured = {
+        "ceiling": _reference_set(phase, CEILING_SET),
+        "floor": [phase.original_evaluation_sha256] * phase.n_models,
+    }
+    baselines = [
+        Baseline(phase_id=phase_id, name=name, **_score(phase, models, reference))
+        for name, models in measured.items()
+    ]
+    with db.transaction() as session:
+        competitions.open_with_baselines(session, phase_id, baselines)
+
+
+def _reference_set(phase: Phase, set_index: int) -> list[str]:
+    """Return the hashes of the first N evaluations of a reference set, in order of the models."""
+    assert phase.reference_key is not None
+    with db.reading() as session:
+        models = competitions.trained_models(session, phase.reference_key)[set_index]
+    return [models[model_index] for model_index in range(phase.n_models)]
+
+
+def _score(phase: Phase, unlearned: list[str], reference: list[str]) -> dict[str, Any]:
+    """Return the columns of a score from the hashes of both sides' evaluations."""
+    forget = load_bundle(BundleParts.of(phase)).forget
+    score = scoring.score(_measurements(unlearned), _measurements(reference), labels=forget.age_group)
+    return {
+        "scoring_version": scoring.SCORING_VERSION,
+        "final_score": score.final_score,
+        "forgetting_quality": score.forgetting_quality,
+        "retain_ratio": score.retain_ratio,
+        "test_ratio": score.test_ratio,
+        "retain_accuracy": score.unlearned_retain_accuracy,
+        "test_accuracy": score.unlearned_test_accuracy,
+        "n_models": score.n_models,
+    }
+
+
+def _measurements(evaluation_sha256s: list[str]) -> scoring.Measurements:
+    store = storage()
+    models = [Evaluation.from_bytes(store.get(sha256)) for sha256 in evaluation_sha256s]
+    return scoring.Measurements(
+        forget_logits=np.stack([model.forget_logits for model in models]),
+        retain_accuracies=np.array([model.retain_accuracy for model in models]),
+        test_accuracies=np.array([model.test_accuracy for model in models]),
+    )

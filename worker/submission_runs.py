@@ -1,0 +1,128 @@
+"""A shard of a submission: one sandbox, one evaluator, run after run, each stored as soon as it is there."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from core import competitions, db, shards, submissions
+from core.errors import PlatformError
+from core.lifecycle import Verdict
+from core.models import Submission
+from core.settings import get_settings
+from core.storage import storage
+from core.submissions import RunResult
+from submissions_sandbox.architectures import Architecture
+from worker.evaluator import EvaluatorProcess, OverflowingModelError
+from worker.lease import Lease
+from worker.runner import RunOutcome, SubmissionInput, SubmissionRunner
+from worker.sandboxes import Limits, find_sandbox
+
+
+def run_shard(lease: Lease) -> None:
+    """Do the runs of a shard that are not stored yet; stop early when no more are wanted."""
+    shard = lease.shard
+    assert shard.submission_id is not None
+    with db.transaction() as session:
+        if not submissions.begin(session, shard.submission_id):
+            return
+        submission = submissions.find(session, shard.submission_id)
+        stored = {run.run_index for run in submissions.list_runs(session, submission.id)}
+    missing = [index for index in range(shard.start, shard.stop) if index not in stored]
+    if missing:
+        with EvaluatorProcess(submission.phase) as evaluator, _open_runner(submission) as runner:
+            _run_all(_Shard(lease, submission, runner, evaluator), missing)
+    with db.transaction() as session:
+        if submissions.is_wanted(session, submission.id):
+            shards.finish(session, shard.id, holder=lease.holder)
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """What the runs of a shard share."""
+
+    lease: Lease
+    submission: Submission
+    runner: SubmissionRunner
+    evaluator: EvaluatorProcess
+
+
+@contextmanager
+def _open_runner(submission: Submission) -> Iterator[SubmissionRunner]:
+    """Open a sandbox and give it what every run starts from."""
+    phase = submission.phase
+    assert phase.original_sha256 is not None
+    assert phase.participant_part_sha256 is not None
+    store = storage()
+    given = SubmissionInput(
+        architecture=Architecture.from_dict(phase.architecture),
+        original=store.get(phase.original_sha256),
+        participant_data=store.get(phase.participant_part_sha256),
+        source=store.get(submission.source_sha256),
+    )
+    asked = competitions.limits_of(phase)
+    limits = Limits(
+        run_s=asked.run_timeout_s,
+        memory_bytes=asked.memory_bytes,
+        processes=asked.processes,
+        scratch_bytes=asked.scratch_bytes,
+        log_bytes=asked.log_bytes,
+    )
+    settings = get_settings()
+    sandbox = find_sandbox(settings.sandbox, image=settings.sandbox_image)
+    with closing(sandbox.open(limits)) as channel:
+        runner = SubmissionRunner(channel, given, limits)
+        runner.start()
+        yield runner
+
+
+def _run_all(shard: _Shard, missing: list[int]) -> None:
+    """Run in the sandbox while the evaluator measures the run before."""
+    recording: Future[bool] | None = None
+    with ThreadPoolExecutor(max_workers=1) as recorder:
+        for run_index in missing:
+            shard.lease.check()
+            outcome = _run_one(shard, run_index)
+            if recording is not None and not recording.result():
+                return
+            recording = recorder.submit(_record, shard, run_index, outcome)
+            if outcome.verdict is not Verdict.OK:
+                break
+        if recording is not None:
+            recording.result()
+
+
+def _run_one(shard: _Shard, run_index: int) -> RunOutcome:
+    phase, submission = shard.submission.phase, shard.submission
+    with db.reading() as session:
+        spent_s = submissions.seconds_spent(session, submission.id)
+    if spent_s > competitions.limits_of(phase).total_timeout_s:
+        return RunOutcome(
+            Verdict.TIMEOUT, weights=None, seconds=0.0, log="", message="the total time limit was reached"
+        )
+    outcome = shard.runner.run(submissions.run_seed(phase.secret, submission.id, run_index))
+    if outcome.verdict is Verdict.PLATFORM_ERROR:
+        raise PlatformError(outcome.message)
+    return outcome
+
+
+def _record(shard: _Shard, run_index: int, outcome: RunOutcome) -> bool:
+    """Measure and store a run; return whether further runs are wanted."""
+    result = _evaluate(shard, outcome)
+    with db.transaction() as session:
+        shards.note_progress(session, shard.lease.shard.id, holder=shard.lease.holder)
+        submissions.record_run(session, shard.submission.id, run_index, result)
+        return submissions.is_wanted(session, shard.submission.id)
+
+
+def _evaluate(shard: _Shard, outcome: RunOutcome) -> RunResult:
+    if outcome.weights is None:
+        return RunResult(outcome.verdict, outcome.seconds, message=outcome.message, log=outcome.log)
+    try:
+        evaluation = shard.evaluator.evaluate(outcome.weights)
+    except OverflowingModelError:
+        message = "the model that came back computes NaN or infinity on the forget set"
+        return RunResult(Verdict.INVALID_OUTPUT, outcome.seconds, message=message, log=outcome.log)
+    return RunResult(
+        Verdict.OK, outcome.seconds, evaluation_sha256=storage().put(evaluation), log=outcome.log
+    )
