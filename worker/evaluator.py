@@ -3,12 +3,13 @@
 Run as `python -m worker.evaluator`, it reads weights from its standard input and answers on its output.
 """
 
+import io
 import os
 import subprocess
 import sys
 from enum import IntEnum
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import IO, BinaryIO, Self, cast
 
 import numpy as np
 from safetensors.torch import load
@@ -124,11 +125,9 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         answers.flush()
 
 
-def _reader(stream: BinaryIO) -> protocol.ReadInto:
-    def read_into(view: memoryview) -> int:
-        return stream.readinto(view) or 0  # type: ignore[attr-defined, no-any-return]
-
-    return read_into
+def _reader(stream: IO[bytes]) -> protocol.ReadInto:
+    buffered = cast("io.BufferedReader", stream)
+    return buffered.readinto
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@ import socket
 import struct
 import time
 from contextlib import ExitStack, closing, suppress
+from http import HTTPStatus
 from typing import Any
 
 import docker
-from docker.errors import DockerException, NotFound
+from docker.errors import APIError, DockerException
 from docker.types import LogConfig, Ulimit
 
 from core.errors import SandboxUnavailableError
@@ -56,7 +57,7 @@ class DockerSandbox:
                 api = docker.from_env().api
                 undo.callback(api.close)
                 container = api.create_container(**self._options(api, limits))["Id"]
-                undo.callback(api.remove_container, container, force=True)
+                undo.callback(_remove, api, container)
                 stream = api.attach_socket(container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
                 api.start(container)
             except _ENGINE_ERRORS as error:
@@ -68,7 +69,10 @@ class DockerSandbox:
         host_config = api.create_host_config(
             network_mode="none",
             read_only=True,
-            tmpfs={scratch.FOLDER: f"exec,mode=1777,size={limits.scratch_bytes},nr_inodes={_SCRATCH_FILES}"},
+            tmpfs={
+                scratch.FOLDER: f"exec,mode=1777,size={limits.scratch_bytes},nr_inodes={_SCRATCH_FILES}",
+                "/dev/mqueue": "ro",  # in place of a folder whose files outlive a run
+            },
             shm_size=limits.shared_memory_bytes,
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],  # the engine's own seccomp profile stays on
@@ -150,12 +154,14 @@ class DockerChannel:
         return self._complaint.decode(errors="replace")
 
     def close(self) -> None:
-        """End the container; see `Channel.close`."""
+        """End the container; see `Channel.close`.
+
+        An engine that does not answer ends it later, as its connection is gone.
+        """
         self._stream.close()
-        try:
+        self._socket.close()
+        with suppress(*_ENGINE_ERRORS):
             self._undo.close()
-        except _ENGINE_ERRORS as error:
-            raise SandboxUnavailableError(f"Docker does not end a sandbox: {error}") from None
 
     def _read_some(self, max_bytes: int, deadline: float) -> memoryview:
         if not self._unread:
@@ -187,11 +193,18 @@ def remove_orphans(owner: str) -> int:
         with closing(docker.from_env()) as client:
             orphans = client.containers.list(all=True, filters={"label": f"{OWNER_LABEL}={owner}"})
             for orphan in orphans:
-                with suppress(NotFound):  # it has just ended by itself
-                    orphan.remove(force=True)
+                _remove(client.api, orphan.id)
     except _ENGINE_ERRORS as error:
         raise SandboxUnavailableError(f"Docker does not remove old sandboxes: {error}") from None
     return len(orphans)
+
+
+def _remove(api: Any, container: str) -> None:
+    try:
+        api.remove_container(container, force=True)
+    except APIError as error:
+        if error.status_code not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):  # gone, or just going
+            raise
 
 
 def _seconds_until(deadline: float) -> float:

@@ -54,12 +54,11 @@ def build(client: Any, tag: str, *, base: str) -> None:
     """
     version = _python_version(client, base)
     with tempfile.TemporaryDirectory() as folder:
-        packages = Path(folder, "packages")
-        _install(packages, version=version, machine=client.info()["Architecture"])
-        source = Path(submissions_sandbox.__file__).parent
+        _install(Path(folder, "libraries"), version=version, machine=client.info()["Architecture"])
+        package = Path(submissions_sandbox.__file__).parent
         ignored = shutil.ignore_patterns("__pycache__", "Dockerfile")
-        shutil.copytree(source, packages / source.name, ignore=ignored)
-        shutil.copy(source / "Dockerfile", folder)
+        shutil.copytree(package, Path(folder, package.name), ignore=ignored)
+        shutil.copy(package / "Dockerfile", folder)
         client.images.build(
             path=folder, tag=tag, buildargs={"BASE": base}, network_mode="none", rm=True, forcerm=True
         )

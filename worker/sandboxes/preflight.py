@@ -16,7 +16,7 @@ _SOURCE = """\
 from submissions_sandbox import probe
 
 def unlearning(net, retain, forget, val):
-    probe.check({hidden})
+    probe.check(worker_digest={digest!r}, hidden={hidden!r})
 """
 
 
@@ -48,7 +48,7 @@ def _probe_input() -> "SubmissionInput":
     import torch
     from safetensors.torch import save
 
-    from submissions_sandbox import architectures
+    from submissions_sandbox import architectures, probe
     from submissions_sandbox.loaders import Loaders
     from worker.runner import SubmissionInput
 
@@ -62,7 +62,7 @@ def _probe_input() -> "SubmissionInput":
         architecture=architecture,
         original=save(architectures.build(architecture).state_dict()),
         participant_data=save(data),
-        source=_SOURCE.format(hidden=_hidden_paths()).encode(),
+        source=_SOURCE.format(digest=probe.digest(), hidden=_hidden_paths()).encode(),
     )
 
 
