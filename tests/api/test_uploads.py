@@ -1,14 +1,15 @@
 """Uploading: what is accepted, what is refused and in which words, and that nothing is lost."""
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
-from typing import NamedTuple
 
 import pytest
 import redis
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from api.uploads import clean_filename
 from core import db, queue
@@ -16,7 +17,7 @@ from core.competitions import find_phase
 from core.lifecycle import PhaseState
 from core.models import Shard, Submission, Work
 from core.storage import storage
-from tests.support.api import HIDDEN, PHASE, on_both_databases
+from tests.support.api import HIDDEN, PHASE, Streamed, on_both_databases, stream
 from tests.support.competition import HONEST
 
 GOOD = {"file": ("submission.py", HONEST)}
@@ -29,38 +30,6 @@ def count(model, *where):
 
 def upload(client, participant, files=GOOD, **kwargs):
     return client.post(f"{PHASE}/submissions", files=files, headers=participant.headers, **kwargs)
-
-
-class Streamed(NamedTuple):
-    status: int
-    chunks_taken: int
-
-
-def stream(app, headers, *, chunks):
-    """Upload 10 kB pieces of an endless file, straight through ASGI, and count how many the app takes."""
-    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="s.py"\r\n\r\n'
-    taken = 0
-    statuses = []
-
-    async def receive():
-        nonlocal taken
-        taken += 1
-        body = head + b"#" * (10_000 - len(head)) if taken == 1 else b"#" * 10_000
-        return {"type": "http.request", "body": body, "more_body": taken < chunks}
-
-    async def send(message):
-        statuses.append(message.get("status"))
-
-    headers = headers | {"Content-Type": "multipart/form-data; boundary=b"}
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": f"{PHASE}/submissions",
-        "query_string": b"",
-        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-    }
-    asyncio.run(app(scope, receive, send))
-    return Streamed(statuses[0], taken)
 
 
 def assert_problem(response, status, *words):
@@ -122,13 +91,31 @@ def test_upload_reaches_the_broker_as_one_message_per_shard(client, competition,
 
 
 @on_both_databases
+def test_upload_whose_commit_fails_is_never_answered_as_created(client, competition, ada):
+    def fail(_session):
+        raise OperationalError("COMMIT", None, Exception("disk full"))
+
+    event.listen(Session, "before_commit", fail)
+    try:
+        response = upload(client, ada)
+    finally:
+        event.remove(Session, "before_commit", fail)
+    assert response.status_code == 503
+    assert "disk full" not in response.text
+    assert count(Submission) == 0
+    assert upload(client, ada).status_code == 201
+
+
+@on_both_databases
 def test_upload_while_the_broker_is_down_is_accepted_and_its_shards_wait(
     client, competition, ada, home, monkeypatch
 ):
     down = queue.make_app(f"redis+socket://{home / 'nobody-listens.sock'}")
     monkeypatch.setattr(queue, "app", down)
-    response = upload(client, ada)
+    with capture_logs() as logs:
+        response = upload(client, ada)
     assert response.status_code == 201
+    assert [event["event"] for event in logs] == ["enqueue_failed"]  # once, not once per shard
     assert response.json()["state"] == "queued"
     assert count(Shard, Shard.work == Work.RUNS, Shard.done.is_(False)) == 2
 

@@ -1,11 +1,13 @@
 """What the API's tests share: addresses, scores out of thin air, and a worker's part of the walk."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
+from starlette.types import ASGIApp, Message
 
 from core import competitions, db, submissions
 from core.lifecycle import SubmissionState, Verdict
@@ -87,3 +89,42 @@ def add_baselines(phase_slug: str, *, ceiling: float = 0.17, floor: float = 0.0)
         phase = competitions.find_phase(session, "faces", phase_slug)
         session.add(Baseline(phase_id=phase.id, name="ceiling", **numbers(ceiling)))
         session.add(Baseline(phase_id=phase.id, name="floor", **numbers(floor, retain_accuracy=0.97)))
+
+
+class Streamed(NamedTuple):
+    """How an upload was answered, and how much of it the application took."""
+
+    status: int
+    chunks_taken: int
+
+
+def stream(app: ASGIApp, headers: dict[str, str], *, chunks: int) -> Streamed:
+    """Upload 10 kB pieces of an endless file, straight through ASGI, and count how many the app takes."""
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="s.py"\r\n\r\n'
+    taken = 0
+    statuses: list[int] = []
+
+    async def receive() -> Message:
+        nonlocal taken
+        taken += 1
+        body = head + b"#" * (10_000 - len(head)) if taken == 1 else b"#" * 10_000
+        return {"type": "http.request", "body": body, "more_body": taken < chunks}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    headers = headers | {"Content-Type": "multipart/form-data; boundary=b"}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": f"{PHASE}/submissions",
+        "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+    }
+
+    async def drive() -> None:
+        await app(scope, receive, send)
+
+    asyncio.run(drive())
+    return Streamed(statuses[0], taken)

@@ -22,9 +22,10 @@ KINDS = [
     pytest.param("docker", marks=pytest.mark.docker),
 ]
 LIMITS = Limits(
-    run_s=4.0,
-    memory_bytes=1024 * MIB,
+    run_s=5.0,
+    memory_bytes=640 * MIB,
     processes=40,
+    cpus=2.0,
     scratch_bytes=16 * MIB,
     shared_memory_bytes=16 * MIB,
     log_bytes=10_000,
