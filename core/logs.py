@@ -1,16 +1,20 @@
 """Logs are events with ids as fields, one JSON object a line."""
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 
 def configure() -> None:
-    """Write every event as one line of JSON to standard output."""
+    """Write every event as one line of JSON to standard output.
+
+    Tracebacks come without the values of variables, which may be secret.
+    """
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(),
         ],
         cache_logger_on_first_use=False,

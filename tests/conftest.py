@@ -1,10 +1,14 @@
 """What every test may use: markers that name what is missing, and a fresh installation."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Nothing that a test sends may reach a broker that happens to run; set before core reads it.
+os.environ["LETHE_BROKER_URL"] = "redis://127.0.0.1:1/0"
 
 import migrations
 from core import db, queue
@@ -35,21 +39,31 @@ def _forget_cached() -> None:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """URL of an empty database: the test runs on SQLite and on PostgreSQL."""
+def database_url(request: pytest.FixtureRequest) -> str:
+    """URL of an empty PostgreSQL database, or nothing for SQLite: the test runs on both."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'lethe.db'}"
+        return ""
     url: str = request.getfixturevalue("empty_postgres")
     return url
 
 
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite database of the newest schema, to copy."""
+    path = tmp_path_factory.mktemp("migrated") / "lethe.db"
+    engine = db.make_engine(f"sqlite:///{path}")
+    migrations.upgrade(engine)
+    engine.dispose()
+    return path
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path, migrated_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An installation on SQLite whose broker is down, migrated, in a folder of its own."""
     monkeypatch.setenv("LETHE_HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
+    shutil.copy(migrated_database, tmp_path / "home" / "lethe.db")
     _forget_cached()
-    migrations.upgrade(db.engine())
     yield tmp_path / "home"
     _forget_cached()
 
@@ -57,9 +71,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def installation(home: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same as `home`, but once on SQLite and once on PostgreSQL."""
-    monkeypatch.setenv("LETHE_DATABASE_URL", database_url)
-    _forget_cached()
-    migrations.upgrade(db.engine())
+    if database_url:
+        monkeypatch.setenv("LETHE_DATABASE_URL", database_url)
+        _forget_cached()
+        migrations.upgrade(db.engine())
     return home
 
 

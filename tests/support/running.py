@@ -40,7 +40,7 @@ class Installation:
 
     def __init__(self, home: Path, **environment: str) -> None:
         self.home = home
-        own = {"LETHE_HOME": str(home), "LETHE_SWEEP_INTERVAL_S": "1"}
+        own = {"LETHE_HOME": str(home), "LETHE_BROKER_URL": "", "LETHE_SWEEP_INTERVAL_S": "1"}
         self.environment = {**os.environ, **own, **environment}
         self.url = ""
         self._process: subprocess.Popen[str] | None = None

@@ -60,13 +60,10 @@ def test_train_references_trains_only_what_is_missing(
         for shard in session.scalars(select(Shard).where(Shard.work == Work.REFERENCES)):
             shard.done = False
             queue.enqueue(session, queue.WORK_ON_SHARD, shard.id)
-    calls = []
-    train = preparation.train
-    monkeypatch.setattr(
-        preparation, "train", lambda *args, **kw: calls.append(kw["seed"]) or train(*args, **kw)
-    )
+    trained = Mock(wraps=preparation.train)
+    monkeypatch.setattr(preparation, "train", trained)
     deliver()
-    assert len(calls) == 1
+    trained.assert_called_once()
     with db.reading() as session:
         assert expected in session.scalars(select(ReferenceModel.evaluation_sha256)).all()
 
