@@ -11,7 +11,7 @@ _TIMEOUT_S = 60.0
 
 
 class ApiError(LetheError):
-    """The API refused a request; the message is the one it gave."""
+    """The API refused a request, in its own words, or does not answer."""
 
 
 class Client:
@@ -23,24 +23,28 @@ class Client:
 
     def phase(self, competition: str, phase: str) -> dict[str, Any]:
         """Return the state of a phase."""
-        return self._json(self._http.get(f"/competitions/{competition}/phases/{phase}"))
+        return self._ask("GET", f"/competitions/{competition}/phases/{phase}")
 
     def leaderboard(self, competition: str, phase: str) -> dict[str, Any]:
         """Return the leaderboard of a phase."""
-        return self._json(self._http.get(f"/competitions/{competition}/phases/{phase}/leaderboard"))
+        return self._ask("GET", f"/competitions/{competition}/phases/{phase}/leaderboard")
 
     def submit(self, competition: str, phase: str, path: Path) -> dict[str, Any]:
         """Upload a file and return the submission."""
         with path.open("rb") as source:
             files = {"file": (path.name, source, "text/x-python")}
             address = f"/competitions/{competition}/phases/{phase}/submissions"
-            return self._json(self._http.post(address, files=files))
+            return self._ask("POST", address, files=files)
 
     def submission(self, submission_id: str) -> dict[str, Any]:
         """Return the state of a submission of this user."""
-        return self._json(self._http.get(f"/submissions/{submission_id}"))
+        return self._ask("GET", f"/submissions/{submission_id}")
 
-    def _json(self, response: httpx2.Response) -> dict[str, Any]:
+    def _ask(self, method: str, address: str, **options: Any) -> dict[str, Any]:
+        try:
+            response = self._http.request(method, address, **options)
+        except httpx2.TransportError as error:
+            raise ApiError(f"{self._http.base_url} does not answer: {error}") from error
         try:
             content = response.json()
         except ValueError:

@@ -107,7 +107,9 @@ def _clear_errors() -> Iterator[None]:
     try:
         yield
     except LetheError as error:
-        Console(stderr=True).print(f"lethe: {error}", style="red", markup=False, highlight=False)
+        Console(stderr=True).print(
+            f"lethe: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

@@ -92,10 +92,10 @@ class Supervisor:
     def __enter__(self) -> Self:
         self._settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = _lock(self._settings.home)
-        migrations.upgrade(db.engine())
-        self._port = _free_port(self._port)
-        self._services = _services(self._settings, port=self._port)
         try:
+            migrations.upgrade(db.engine())
+            self._port = _free_port(self._port)
+            self._services = _services(self._settings, port=self._port)
             for service in self._services:
                 service.start()
             self._wait_until_ready()
@@ -154,7 +154,8 @@ def _services(settings: Settings, *, port: int) -> list[Service]:
     """Return the services in the order in which they start."""
     logs = settings.home / "logs"
     logs.mkdir(exist_ok=True)
-    environment = {**os.environ, "LETHE_HOME": str(settings.home)}
+    # A worker that ends cold leaves its runs to the next one; a warm end could take minutes.
+    environment = {**os.environ, "LETHE_HOME": str(settings.home), "REMAP_SIGTERM": "SIGQUIT"}
     python = sys.executable
     commands = {
         "api": [python, "-m", "uvicorn", "api.app:create_app", "--factory", f"--port={port}"],

@@ -62,6 +62,7 @@ def make_app(broker_url: str) -> Celery:
         task_default_queue=RUNS_QUEUE,
         task_routes={task: {"queue": name} for task, name in _QUEUE_OF_TASK.items()},
         worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
     )
     return app
 

@@ -203,6 +203,7 @@ def record_run(session: Session, submission_id: UUID, run_index: int, result: Ru
         fail(session, submission, verdict=result.verdict, message=message)
     elif count_runs(session, submission_id) == submission.phase.n_models:
         _move(submission, SubmissionState.SCORING)
+        shards.end_all(session, submission_id)
         queue.enqueue(session, queue.SCORE_SUBMISSION, submission_id)
 
 

@@ -129,6 +129,8 @@ def test_last_run_enqueues_scoring_once_and_score_finishes(sent: list[queue.Mess
     sent.clear()
     _record(submission.id, 3)
     assert sent == [queue.Message(queue.SCORE_SUBMISSION, submission.id)]
+    with db.reading() as session:
+        assert all(session.scalars(select(Shard.done).where(Shard.submission_id == submission.id)))
     for _ in range(2):
         with db.transaction() as session:
             submissions.record_score(session, submission.id, _score())

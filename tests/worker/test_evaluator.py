@@ -1,0 +1,36 @@
+"""The evaluator's process: the same numbers as in-process, and clear ends for models that overflow."""
+
+import pytest
+import torch
+from safetensors.torch import load, save
+
+from core.models import Phase
+from core.storage import storage
+from worker.evaluator import EvaluatorError, EvaluatorProcess, OverflowingModelError
+
+
+def _original(phase: Phase) -> bytes:
+    assert phase.original_sha256 is not None
+    return storage().get(phase.original_sha256)
+
+
+def test_evaluator_gives_the_bytes_that_the_preparation_stored(tiny_phase: Phase) -> None:
+    assert tiny_phase.original_evaluation_sha256 is not None
+    with EvaluatorProcess(tiny_phase) as evaluator:
+        for _ in range(2):
+            evaluation = evaluator.evaluate(_original(tiny_phase))
+            assert evaluation == storage().get(tiny_phase.original_evaluation_sha256)
+
+
+def test_evaluator_overflow_is_told_and_the_next_model_is_measured(tiny_phase: Phase) -> None:
+    weights = load(_original(tiny_phase))
+    weights["fc.weight"] = torch.full_like(weights["fc.weight"], 3e38)
+    with EvaluatorProcess(tiny_phase) as evaluator:
+        with pytest.raises(OverflowingModelError):
+            evaluator.evaluate(save(weights))
+        assert evaluator.evaluate(_original(tiny_phase))
+
+
+def test_evaluator_dead_process_is_a_platform_error(tiny_phase: Phase) -> None:
+    with EvaluatorProcess(tiny_phase) as evaluator, pytest.raises(EvaluatorError):
+        evaluator.evaluate(b"\0" * 1000)
