@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
 Loader = DataLoader[Any]
@@ -29,9 +28,10 @@ def unlearning(net: torch.nn.Module, retain: Loader, forget: Loader, val: Loader
     """
     device = next(net.parameters()).device
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+    loss_of = torch.nn.CrossEntropyLoss()
     net.train()
     for inputs, targets in retain:
         optimizer.zero_grad()
-        cross_entropy(net(inputs.to(device)), targets.to(device)).backward()
+        loss_of(net(inputs.to(device)), targets.to(device)).backward()
         optimizer.step()
     return net

@@ -71,7 +71,11 @@ def test_images_of_one_person_are_closer_than_images_of_different_people(bundle)
 
 def test_old_hair_is_lighter_than_young_hair():
     faces = everyone(
-        render(SyntheticFaces(n_people=150, n_forget_people=10, n_val_people=10, n_test_people=10))
+        render(
+            SyntheticFaces(
+                n_people=100, images_per_person=1, n_forget_people=9, n_val_people=5, n_test_people=5
+            )
+        )
     )
     crown = faces.images[:, :, 5:8, 12:20].mean(axis=(1, 2, 3))
     young, old = (faces.age > 20) & (faces.age < 35), faces.age > 80

@@ -22,6 +22,15 @@ COMPETITION = ROOM.parent / "competitions" / "demo" / "competition.yaml"
 ARCHITECTURE = Architecture(width=4)
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Threads only wait for each other on networks as small as these."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def load(name):
     """Import a submission anew, as every run does."""
     path = ROOM / f"{name}.py" if name == "template" else ROOM / "examples" / f"{name}.py"
@@ -41,7 +50,7 @@ def loaders():
     """Retain and forget sets whose age group is how bright the image is."""
     tensors = {}
     generator = torch.Generator().manual_seed(0)
-    for split, n in (("retain", 300), ("forget", 40), ("val", 20)):
+    for split, n in (("retain", 140), ("forget", 40), ("val", 20)):
         group = torch.arange(n) % 10
         noise = torch.randint(0, 20, (n, 3, 32, 32), generator=generator)
         tensors[f"{split}/images"] = (group[:, None, None, None] * 23 + noise).to(torch.uint8)
@@ -109,11 +118,11 @@ def test_do_nothing_returns_the_original(loaders):
 
 def test_gradient_ascent_raises_the_loss_on_the_forget_set(loaders):
     module = load("gradient_ascent_then_finetune")
-    net = load("finetune").unlearning(original(), *loaders)
-    before = loss(net, loaders.forget)
     module.REPAIR_EPOCHS = 0
-    module.ASCENT_EPOCHS = 10
-    assert loss(module.unlearning(net, *loaders), loaders.forget) > before
+    inputs, targets = next(iter(loaders.forget))  # all of it, so batch statistics are the same each time
+    net = original().train()
+    before = cross_entropy(net(inputs), targets)
+    assert cross_entropy(module.unlearning(net, *loaders)(inputs), targets) > before
 
 
 def test_reset_draws_the_last_layers_anew_and_keeps_the_first(loaders):

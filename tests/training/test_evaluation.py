@@ -25,7 +25,7 @@ def split(n, first_id, *, seed):
 @pytest.fixture(scope="module")
 def bundle():
     return Bundle(
-        retain=split(1100, 0, seed=0),
+        retain=split(510, 0, seed=0),
         forget=split(30, 2000, seed=1),
         val=split(5, 3000, seed=2),
         test=split(40, 4000, seed=3),
@@ -37,7 +37,8 @@ def bundle():
 def net():
     torch.manual_seed(0)
     net = build(ARCHITECTURE)
-    net(torch.rand(64, 3, 32, 32) * 255)  # so that the running statistics are not trivial
+    with torch.no_grad():
+        net(torch.rand(64, 3, 32, 32) * 255)  # so that the running statistics are not trivial
     return net.eval()
 
 
@@ -54,7 +55,7 @@ def test_evaluation_is_what_the_network_says_in_eval_mode(bundle, net):
     for name in ("retain", "test"):
         data = getattr(bundle, name)
         right = (logits(net, data).argmax(1) == data.age_group).mean()
-        assert getattr(result, f"{name}_accuracy") == pytest.approx(right, abs=0.002)
+        assert getattr(result, f"{name}_accuracy") == pytest.approx(right, abs=0.005)
 
 
 def test_evaluating_twice_gives_the_same_bits_whatever_was_evaluated_between(bundle, net):
