@@ -1,6 +1,7 @@
 """The `lethe` command."""
 
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from core import competitions, db, users
 from core.errors import LetheError
 
 app = typer.Typer(help="Lethe: competitions in machine unlearning.", no_args_is_help=True)
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 100)
 
 _Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; another free one if it is taken.")]
 _Url = Annotated[str, typer.Option(help="Address of the installation.", envvar="LETHE_URL")]
