@@ -61,7 +61,7 @@ def figures() -> Iterator[Figure]:
     """Measure both functions in the sandbox that this machine would choose."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as home:
-        os.environ |= {"LETHE_HOME": home, "LETHE_BROKER_URL": "memory://"}
+        os.environ["LETHE_HOME"] = home
         get_settings.cache_clear()
         migrations.upgrade(db.engine())
         for name, source, n in (("do_nothing", _DO_NOTHING, 25), ("one_epoch", _ONE_EPOCH, 9)):
