@@ -24,7 +24,6 @@ def _migrate(connection: Connection) -> None:
         target_metadata=Base.metadata,
         render_as_batch=True,  # SQLite changes a column by copying the table
         render_item=_render,
-        transactional_ddl=True,  # SQLite can too, and a migration that is killed must leave nothing behind
     )
     with context.begin_transaction():
         context.run_migrations()
