@@ -57,6 +57,8 @@ def limit_run(*, memory_bytes: int, file_bytes: int, open_files: int) -> None:
     ):
         resource.setrlimit(kind, (value, value))
     _prctl(_PR_SET_DUMPABLE, 1)  # else /proc/self belongs to root
+    with open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")  # where memory runs out the run must die, not the zygote
 
 
 def _prctl(option: int, value: int) -> None:

@@ -64,11 +64,15 @@ def execute(inputs: Inputs, *, seed: int, output: BinaryIO) -> None:
     Raises:
         RunFailedError: the submission did not return weights that fit.
     """
-    folder = Path.cwd()
-    unlearning = _load(inputs.source, folder)
-    _reseed(seed)
-    with _participant_code(folder, Failure.NONZERO_EXIT):
-        returned = unlearning(inputs.net, *inputs.loaders)
+    folder, process = Path.cwd(), os.getpid()
+    try:
+        unlearning = _load(inputs.source, folder)
+        _reseed(seed)
+        with _participant_code(folder, Failure.NONZERO_EXIT):
+            returned = unlearning(inputs.net, *inputs.loaders)
+    finally:
+        if os.getpid() != process:  # the submission forked, and the copy came back here too
+            os._exit(1)
     module = inputs.net if returned is None else returned
     if not isinstance(module, nn.Module):
         kind = type(module).__name__

@@ -128,7 +128,8 @@ def _run_in_child(body: Callable[[], None], *, printed_end: int, report_end: int
     exit_status = 1
     try:
         os.setsid()
-        os.dup2(os.open(os.devnull, os.O_RDONLY), _STDIN)
+        os.close(_STDIN)
+        os.open(os.devnull, os.O_RDONLY)  # takes the lowest number, standard input's
         os.dup2(printed_end, _STDOUT)
         os.dup2(printed_end, _STDERR)
         os.close(printed_end)

@@ -1,5 +1,6 @@
 """What a worker's self-test looks for from inside a sandbox, as a submission would."""
 
+import hashlib
 import os
 import socket
 from collections.abc import Iterable, Iterator
@@ -16,15 +17,27 @@ class LeakError(Exception):
     """The sandbox does not hold what it must hold; the message lists how."""
 
 
-def check(hidden: Iterable[str]) -> None:
+def digest() -> str:
+    """Return a hash of this package's code: worker and sandbox must hold the same."""
+    folder = Path(__file__).parent
+    code = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        code.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return code.hexdigest()
+
+
+def check(*, worker_digest: str, hidden: Iterable[str]) -> None:
     """Look for every leak that can be seen from here.
 
     Args:
+        worker_digest: `digest()` of the worker.
         hidden: paths on the host of which nothing may show.
 
     Raises:
         LeakError: there is one.
     """
+    if digest() != worker_digest:
+        raise LeakError("it holds another version of submissions_sandbox: build the image anew")
     found = [*_identity(), *_network(), *_visible(hidden), *_writable()]
     if found:
         raise LeakError("; ".join(found))

@@ -120,7 +120,7 @@ def eat_memory(net, retain, forget, val):
 def eat_memory_together(net, retain, forget, val):
     for _ in range(8):
         if os.fork() == 0:
-            hoard = torch.ones(2**26)  # 256 MiB
+            hoard = torch.ones(2**25)  # 128 MiB
             time.sleep(1000 + len(hoard))
     os.wait()
     os.kill(os.getpid(), signal.SIGKILL)
@@ -187,6 +187,12 @@ def open_a_connection(net, retain, forget, val):
 def fork_forever(net, retain, forget, val):
     while True:
         os.fork()
+
+
+def fork_and_come_back_twice(net, retain, forget, val):
+    if os.fork() == 0:
+        raise ValueError("from the copy")
+    os.wait()
 
 
 def fill_the_scratch(net, retain, forget, val):

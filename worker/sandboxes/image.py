@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+from docker.errors import DockerException
 
 import submissions_sandbox
 from worker.sandboxes.runtime import LIBRARIES
@@ -34,9 +35,12 @@ def main(arguments: list[str] | None = None) -> None:
         help="make the base with debootstrap (as root) from this Debian suite, where there is no registry",
     )
     options = parser.parse_args(arguments)
-    with closing(docker.from_env()) as client:
-        image = build_stand_in(client, options.stand_in) if options.stand_in else options.base
-        build(client, options.tag, base=image)
+    try:
+        with closing(docker.from_env()) as client:
+            image = build_stand_in(client, options.stand_in) if options.stand_in else options.base
+            build(client, options.tag, base=image)
+    except (DockerException, OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"the image is not built: {error}")
     sys.stdout.write(f"{options.tag}\n")
 
 

@@ -1,0 +1,103 @@
+"""Whether a sandbox can be had here, which one is chosen, and whether it is proven first."""
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.errors import SandboxUnavailableError
+from submissions_sandbox import probe
+from tests.support.sandboxes import KINDS, LIMITS, OWNER, make_sandbox
+from worker import sandboxes
+from worker.sandboxes import runtime
+from worker.sandboxes.docker import DockerSandbox, remove_orphans
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sandbox_passes_the_self_test(kind: str) -> None:
+    sandboxes.prove(make_sandbox(kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_self_test_refuses_a_sandbox_that_shows_lethe(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.sandboxes.preflight._hidden_paths", lambda: ["/runtime/packages"])
+    with pytest.raises(SandboxUnavailableError, match=r"does not hold: .*/runtime/packages can be seen"):
+        sandboxes.prove(make_sandbox(kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_self_test_refuses_a_sandbox_with_other_code(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "digest", lambda: "another")
+    with pytest.raises(SandboxUnavailableError, match="build the image anew"):
+        sandboxes.prove(make_sandbox(kind))
+
+
+# docker's own client does not close a socket that finds nobody at the other end
+_without_engine = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    yield
+    gc.collect()
+
+
+@_without_engine
+@pytest.mark.usefixtures("no_engine")
+def test_absent_engine_is_an_unavailable_sandbox() -> None:
+    with pytest.raises(SandboxUnavailableError, match="Docker"):
+        DockerSandbox("any", owner=OWNER).open(LIMITS)
+    with pytest.raises(SandboxUnavailableError, match="Docker"):
+        remove_orphans(OWNER)
+
+
+@pytest.mark.docker
+def test_absent_image_is_an_unavailable_sandbox() -> None:
+    with pytest.raises(SandboxUnavailableError, match=r"no-such-image"):
+        DockerSandbox("lethe-no-such-image:dev", owner=OWNER).open(LIMITS)
+
+
+@pytest.mark.bubblewrap
+def test_bubblewrap_that_fails_is_an_unavailable_sandbox(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "bwrap"
+    program.write_text("#!/bin/sh\necho no namespaces here >&2; exit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("worker.sandboxes.bubblewrap._program", lambda: str(program))
+    with pytest.raises(SandboxUnavailableError, match="no namespaces here"):
+        make_sandbox("bubblewrap").open(LIMITS)
+
+
+@_without_engine
+@pytest.mark.usefixtures("no_engine")
+def test_auto_without_an_engine_is_bubblewrap() -> None:
+    assert sandboxes.find_sandbox("auto", image="any").name == "bubblewrap"
+
+
+@pytest.mark.docker
+def test_auto_with_an_engine_and_the_image_is_docker() -> None:
+    image = make_sandbox("docker")._image
+    assert sandboxes.find_sandbox("auto", image=image).name == "docker"
+    assert sandboxes.find_sandbox("auto", image="lethe-no-such-image:dev").name == "bubblewrap"
+
+
+@pytest.mark.bubblewrap
+def test_auto_with_an_outdated_image_is_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DockerSandbox, "has_image", lambda _: True)
+    assert sandboxes.choose("auto", image="lethe-no-such-image:dev").name == "bubblewrap"
+
+
+@_without_engine
+@pytest.mark.usefixtures("no_engine")
+def test_choice_that_does_not_work_says_what_to_install() -> None:
+    with pytest.raises(SandboxUnavailableError, match=r"worker\.sandboxes\.image"):
+        sandboxes.choose("docker", image="any")
+
+
+def test_runtime_shows_no_folder_of_lethe_but_the_sandboxs_own() -> None:
+    root = Path(sandboxes.__file__).parents[2]
+    shown = [path for path in runtime.find_runtime().shown if path.is_relative_to(root)]
+    assert [path.name for path in shown if ".venv" not in path.parts] == ["submissions_sandbox"]
