@@ -57,6 +57,10 @@ class Settings(BaseSettings):
         """Return the object-store URL of the storage."""
         return self.storage_url or (self.home / "storage").as_uri()
 
+    def installation(self) -> str:
+        """Return the name under which this host's sandboxes run; two installations on a host differ."""
+        return f"{self.node_name}:{self.home}"
+
     def resolved_broker_url(self) -> str:
         """Return the Celery broker URL."""
         return self.broker_url or f"redis+socket://{self.home / 'valkey.sock'}"

@@ -38,10 +38,13 @@ def _run_worker() -> int:
     os.environ["OMP_NUM_THREADS"] = "1"
     from worker import tasks
     from worker.sandboxes import choose
+    from worker.sandboxes.docker import remove_orphans
 
     settings = get_settings()
     try:
-        sandbox = choose(settings.sandbox, image=settings.sandbox_image)
+        sandbox = choose(settings.sandbox, image=settings.sandbox_image, owner=settings.installation())
+        if sandbox.name == "docker":
+            remove_orphans(settings.installation())
     except SandboxUnavailableError as error:
         log.error("no_sandbox", error=str(error))
         return NO_SANDBOX_STATUS

@@ -69,7 +69,7 @@ def _open_runner(submission: Submission) -> Iterator[SubmissionRunner]:
         log_bytes=asked.log_bytes,
     )
     settings = get_settings()
-    sandbox = find_sandbox(settings.sandbox, image=settings.sandbox_image)
+    sandbox = find_sandbox(settings.sandbox, image=settings.sandbox_image, owner=settings.installation())
     with closing(sandbox.open(limits)) as channel:
         runner = SubmissionRunner(channel, given, limits)
         runner.start()

@@ -2,11 +2,14 @@
 
 import gc
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import docker
 import pytest
 
 from core.errors import SandboxUnavailableError
+from core.settings import get_settings
 from submissions_sandbox import probe
 from tests.support.sandboxes import KINDS, LIMITS, OWNER, make_sandbox
 from worker import sandboxes
@@ -59,14 +62,17 @@ def test_absent_image_is_an_unavailable_sandbox() -> None:
         DockerSandbox("lethe-no-such-image:dev", owner=OWNER).open(LIMITS)
 
 
-@pytest.mark.bubblewrap
-def test_bubblewrap_that_fails_is_an_unavailable_sandbox(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def broken_bubblewrap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "bwrap"
     program.write_text("#!/bin/sh\necho no namespaces here >&2; exit 1\n")
     program.chmod(0o755)
     monkeypatch.setattr("worker.sandboxes.bubblewrap._program", lambda: str(program))
+
+
+@pytest.mark.bubblewrap
+@pytest.mark.usefixtures("broken_bubblewrap")
+def test_bubblewrap_that_fails_is_an_unavailable_sandbox() -> None:
     with pytest.raises(SandboxUnavailableError, match="no namespaces here"):
         make_sandbox("bubblewrap").open(LIMITS)
 
@@ -74,27 +80,54 @@ def test_bubblewrap_that_fails_is_an_unavailable_sandbox(
 @_without_engine
 @pytest.mark.usefixtures("no_engine")
 def test_auto_without_an_engine_is_bubblewrap() -> None:
-    assert sandboxes.find_sandbox("auto", image="any").name == "bubblewrap"
+    assert sandboxes.find_sandbox("auto", image="any", owner=OWNER).name == "bubblewrap"
 
 
 @pytest.mark.docker
 def test_auto_with_an_engine_and_the_image_is_docker() -> None:
     image = make_sandbox("docker")._image
-    assert sandboxes.find_sandbox("auto", image=image).name == "docker"
-    assert sandboxes.find_sandbox("auto", image="lethe-no-such-image:dev").name == "bubblewrap"
+    assert sandboxes.find_sandbox("auto", image=image, owner=OWNER).name == "docker"
+    assert sandboxes.find_sandbox("auto", image="lethe-no-such-image:dev", owner=OWNER).name == "bubblewrap"
 
 
 @pytest.mark.bubblewrap
 def test_auto_with_an_outdated_image_is_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DockerSandbox, "has_image", lambda _: True)
-    assert sandboxes.choose("auto", image="lethe-no-such-image:dev").name == "bubblewrap"
+    assert sandboxes.choose("auto", image="lethe-no-such-image:dev", owner=OWNER).name == "bubblewrap"
 
 
 @_without_engine
 @pytest.mark.usefixtures("no_engine")
 def test_choice_that_does_not_work_says_what_to_install() -> None:
     with pytest.raises(SandboxUnavailableError, match=r"worker\.sandboxes\.image"):
-        sandboxes.choose("docker", image="any")
+        sandboxes.choose("docker", image="any", owner=OWNER)
+
+
+@_without_engine
+@pytest.mark.usefixtures("no_engine", "broken_bubblewrap")
+def test_auto_without_any_sandbox_says_why_for_each() -> None:
+    with pytest.raises(SandboxUnavailableError, match=r"no namespaces here.*image is not built.*pip install"):
+        sandboxes.choose("auto", image="any", owner=OWNER)
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("broken_bubblewrap")
+def test_auto_without_image_or_bubblewrap_builds_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def make(tag: str) -> None:
+        made.append(tag)
+        with closing(docker.from_env()) as client:
+            client.images.get(get_settings().sandbox_image).tag("lethe-sandbox", "made-by-a-test")
+
+    monkeypatch.setattr(sandboxes.sandbox_image, "make", make)
+    image = "lethe-sandbox:made-by-a-test"
+    try:
+        assert sandboxes.choose("auto", image=image, owner=OWNER).name == "docker"
+        assert made == [image]
+    finally:
+        with closing(docker.from_env()) as client:
+            client.images.remove(image)
 
 
 def test_runtime_shows_no_folder_of_lethe_but_the_sandboxs_own() -> None:

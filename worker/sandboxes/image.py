@@ -14,9 +14,10 @@ import docker
 from docker.errors import DockerException
 
 import submissions_sandbox
+from core.errors import SandboxUnavailableError
 from worker.sandboxes.runtime import LIBRARIES
 
-_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+_PUBLIC_BASE = f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"
 _STAND_IN_TAG = "lethe-sandbox-base:stand-in"
 _PLATFORMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014")
 
@@ -26,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m worker.sandboxes.image", description=__doc__)
     parser.add_argument("--tag", default="lethe-sandbox:dev", help="name of the image")
     base = parser.add_mutually_exclusive_group()
-    base.add_argument("--base", default=f"python:{_PYTHON}-slim", help="image with a Python 3 to build on")
+    base.add_argument("--base", default=_PUBLIC_BASE, help="image with a Python 3 to build on")
     base.add_argument(
         "--stand-in",
         metavar="SUITE",
@@ -36,12 +37,23 @@ def main(arguments: list[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     try:
-        with closing(docker.from_env()) as client:
-            image = build_stand_in(client, options.stand_in) if options.stand_in else options.base
-            build(client, options.tag, base=image)
-    except (DockerException, OSError, subprocess.CalledProcessError) as error:
-        sys.exit(f"the image is not built: {error}")
+        make(options.tag, base=options.base, stand_in=options.stand_in)
+    except SandboxUnavailableError as error:
+        sys.exit(str(error))
     sys.stdout.write(f"{options.tag}\n")
+
+
+def make(tag: str, *, base: str = _PUBLIC_BASE, stand_in: str | None = None) -> None:
+    """Build the sandbox image on `base`, or on a stand-in made from a Debian suite.
+
+    Raises:
+        SandboxUnavailableError: no engine answers, or the image cannot be built here.
+    """
+    try:
+        with closing(docker.from_env()) as client:
+            build(client, tag, base=build_stand_in(client, stand_in) if stand_in else base)
+    except (DockerException, OSError, subprocess.CalledProcessError) as error:
+        raise SandboxUnavailableError(f"the sandbox image is not built: {error}") from None
 
 
 def build(client: Any, tag: str, *, base: str) -> None:
