@@ -1,8 +1,9 @@
 """What may be shown of runs: never the platform's internals, and of a hidden phase no participant bytes."""
 
 import math
+from datetime import datetime
 
-from core.lifecycle import Verdict
+from core.lifecycle import ENDED, Verdict
 from core.models import Phase, Run, Submission
 
 _WORDS = {
@@ -17,15 +18,24 @@ _WORDS = {
 }
 
 
-def submission_message(submission: Submission, runs: list[Run]) -> str:
+def submission_message(submission: Submission, failed_run: Run | None) -> str:
     """Return how the submission ended, in words that its owner may read; empty while it has not failed."""
     verdict = submission.verdict
     if verdict is None or verdict is Verdict.PLATFORM_ERROR:
         return "" if verdict is None else _WORDS[verdict]
     if submission.phase.show_logs:
         return submission.message
-    failed = next((run for run in runs if run.verdict is not Verdict.OK), None)
-    return _WORDS[verdict] if failed is None else f"Run {failed.run_index}: {_WORDS[verdict]}"
+    return _WORDS[verdict] if failed_run is None else f"Run {failed_run.run_index}: {_WORDS[verdict]}"
+
+
+def runs_done(submission: Submission, n_ended: int) -> int:
+    """Return how many runs have ended; in a hidden phase 0 until the end, since their pace can carry data."""
+    return n_ended if submission.phase.show_logs or submission.state in ENDED else 0
+
+
+def moment(phase: Phase, time: datetime | None) -> datetime | None:
+    """Return when a submission started or ended, or None in a hidden phase."""
+    return time if phase.show_logs else None
 
 
 def run_message(phase: Phase, run: Run) -> str:

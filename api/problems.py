@@ -1,6 +1,5 @@
 """Errors as answers: RFC 9457 for programs, a page for browsers, and nothing of the platform's internals."""
 
-import traceback
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from uuid import uuid4
@@ -93,9 +92,7 @@ def _http_error(request: Request, error: Exception) -> Response:
 def _platform_error(request: Request, error: Exception) -> Response:
     passing = isinstance(error, _PASSING)
     instance = f"urn:uuid:{uuid4()}"
-    # The traceback goes out as plain text: structlog's own would print local variables, and with them tokens.
-    trace = "".join(traceback.format_exception(error))
-    log.error("request_failed", instance=instance, path=request.url.path, traceback=trace)
+    log.error("request_failed", instance=instance, path=request.url.path, exc_info=error)
     problem = Problem(
         type="about:blank",
         title="Temporarily unavailable" if passing else "Internal error",

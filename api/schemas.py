@@ -114,16 +114,16 @@ class SubmissionAnswer(_Answer):
     state: SubmissionState
     verdict: Verdict | None
     message: str
-    runs_done: int
+    runs_done: int = Field(description="In a hidden phase 0 until the submission has ended.")
     n_models: int
     score: Numbers | None
     created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
+    started_at: datetime | None = Field(description="Null in a hidden phase.")
+    ended_at: datetime | None = Field(description="Null in a hidden phase.")
 
     @classmethod
-    def of(cls, submission: Submission, *, runs: list[Run], score: Score | None) -> Self:
-        """Describe a stored submission, of which `runs` have ended."""
+    def of(cls, submission: Submission, *, n_ended: int, failed_run: Run | None, score: Score | None) -> Self:
+        """Describe a stored submission, as far as its phase allows; `n_ended` of its runs have ended."""
         return cls(
             id=submission.id,
             competition=submission.phase.competition.slug,
@@ -133,13 +133,13 @@ class SubmissionAnswer(_Answer):
             size_bytes=submission.size_bytes,
             state=submission.state,
             verdict=submission.verdict,
-            message=disclosure.submission_message(submission, runs),
-            runs_done=len(runs),
+            message=disclosure.submission_message(submission, failed_run),
+            runs_done=disclosure.runs_done(submission, n_ended),
             n_models=submission.phase.n_models,
             score=None if score is None else Numbers.model_validate(score),
             created_at=submission.created_at,
-            started_at=submission.started_at,
-            ended_at=submission.ended_at,
+            started_at=disclosure.moment(submission.phase, submission.started_at),
+            ended_at=disclosure.moment(submission.phase, submission.ended_at),
         )
 
 

@@ -1,9 +1,9 @@
 """What the platform adds to a run of the full ResNet-18, against a bare loop in one process.
 
-Ours is all but the participant's function and the evaluation: the request to the zygote, the fork, the
-fresh import, the way of the weights to the worker, their validation, their way to the evaluator's pipe,
-storing a result and recording the run. The baseline copies the network, calls the same function and takes
-the weights, in this process.
+Ours is one run by the worker's own code, `submission_runs.run_all`, but that the evaluator only takes the
+weights from its pipe: the request to the zygote, the fork, the fresh import, the function, the way of the
+weights to the worker, their validation, storing a result and recording the run. The baseline copies the
+network, calls the same function and takes the weights, in this process.
 """
 
 import copy
@@ -16,29 +16,35 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
+from typing import IO, cast
 
 import torch
 from safetensors.torch import save
+from sqlalchemy import select
 
 import migrations
 from benchmarks.figure import Figure, measure
 from core import competitions, db, submissions, users
 from core.competitions import CompetitionSpec, PhaseSpec
-from core.lifecycle import PhaseState, Verdict
-from core.models import Submission
+from core.lifecycle import PhaseState
+from core.models import Shard
 from core.settings import get_settings
-from core.storage import storage
-from core.submissions import RunResult, Upload
+from core.submissions import Upload
 from faces.bundle import pack
 from faces.synthetic import SyntheticFaces, render
 from submissions_sandbox.architectures import Architecture, build
 from submissions_sandbox.loaders import loaders_from_bytes
+from worker.evaluator import EvaluatorProcess
+from worker.lease import Lease
 from worker.runner import SubmissionInput, SubmissionRunner
 from worker.sandboxes import Limits, choose
+from worker.submission_runs import ShardRuns, run_all
 
 _FACES = SyntheticFaces(
     n_people=100, images_per_person=3, n_forget_people=10, n_val_people=4, n_test_people=4
 )
+_ARCHITECTURE = Architecture()
+_LIMITS = Limits()
 _EVALUATION_BYTES = b"\0" * 4096
 
 _DO_NOTHING = "def unlearning(net, retain, forget, val):\n    return net\n"
@@ -68,48 +74,50 @@ def figures() -> Iterator[Figure]:
             yield _figure(f"run_overhead_{name}", source, n)
 
 
+class _PipeOnly:
+    """Takes weights through a pipe as the evaluator does, and measures nothing."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+
+    def evaluate(self, weights: bytes) -> bytes:
+        self._pipe.write(weights)
+        return _EVALUATION_BYTES
+
+
 def _figure(name: str, source: str, n: int) -> Figure:
-    architecture = Architecture()
     participant_data = pack(render(_FACES)).participant
-    net = build(architecture).eval()
-    given = SubmissionInput(architecture, save(net.state_dict()), participant_data, source.encode())
-    submission = _submission(name, source, n_models=n + 1)
-    limits = Limits()
+    net = build(_ARCHITECTURE).eval()
+    given = SubmissionInput(_ARCHITECTURE, save(net.state_dict()), participant_data, source.encode())
+    lease = _take_lease(name, source, n_models=n + 2)  # one more than is run: scoring is never asked for
     settings = get_settings()
     sandbox = choose(settings.sandbox, image=settings.sandbox_image, owner="benchmark")
     run_indices = itertools.count()
     with (
         subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as evaluator,
-        closing(sandbox.open(limits)) as channel,
+        closing(sandbox.open(_LIMITS)) as channel,
     ):
         assert evaluator.stdin is not None
-        pipe = evaluator.stdin
-        runner = SubmissionRunner(channel, given, limits)
+        runner = SubmissionRunner(channel, given, _LIMITS)
         runner.start()
-
-        def ours() -> None:
-            run_index = next(run_indices)
-            outcome = runner.run(run_index)
-            assert outcome.weights is not None, outcome.message
-            pipe.write(outcome.weights)
-            sha256 = storage().put(_EVALUATION_BYTES)
-            result = RunResult(Verdict.OK, outcome.seconds, evaluation_sha256=sha256)
-            with db.transaction() as session:
-                submissions.record_run(session, submission.id, run_index, result)
-
-        module = _import(source)
+        pipe_only = cast("EvaluatorProcess", _PipeOnly(evaluator.stdin))
+        assert lease.shard.submission_id is not None
+        with db.reading() as session:
+            submission = submissions.find(session, lease.shard.submission_id)
+        runs = ShardRuns(lease, submission, runner, pipe_only)
+        function = _import(source).unlearning
         loaders = loaders_from_bytes(participant_data)
 
         def baseline() -> None:
-            copied = copy.deepcopy(net)
-            returned = module.unlearning(copied, loaders.retain, loaders.forget, loaders.val)
-            {name: tensor.clone() for name, tensor in returned.state_dict().items()}
+            returned = function(copy.deepcopy(net), loaders.retain, loaders.forget, loaders.val)
+            {key: tensor.clone() for key, tensor in returned.state_dict().items()}
 
-        return measure(name, ours=ours, baseline=baseline, n=n)
+        return measure(name, ours=lambda: run_all(runs, [next(run_indices)]), baseline=baseline, n=n)
 
 
-def _submission(slug: str, source: str, *, n_models: int) -> Submission:
-    phase = PhaseSpec(slug="check", name="Check", n_models=n_models, dataset={})
+def _take_lease(slug: str, source: str, *, n_models: int) -> Lease:
+    """Return the lease on a queued submission that nobody prepared a phase for."""
+    phase = PhaseSpec(slug="check", name="Check", n_models=n_models, runs_per_shard=n_models, dataset={})
     spec = CompetitionSpec(version=2, slug=slug.replace("_", "-"), title=slug, phases=[phase])
     with db.transaction() as session:
         stored = competitions.create(session, spec).phases[0]
@@ -120,7 +128,10 @@ def _submission(slug: str, source: str, *, n_models: int) -> Submission:
         ).submission
     with db.transaction() as session:
         submissions.begin(session, submission.id)
-    return submission
+        shard_id = session.scalars(select(Shard.id).where(Shard.submission_id == submission.id)).one()
+    lease = Lease.take(shard_id)
+    assert lease is not None
+    return lease
 
 
 def _import(source: str) -> ModuleType:

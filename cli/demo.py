@@ -63,8 +63,7 @@ def run(url: str, console: Console, watch: Callable[[], None]) -> None:
     _wait_for_submissions(entries, console, watch)
     board = anybody.leaderboard(_COMPETITION, _PHASE)
     console.print(leaderboard_table(board))
-    _check_all_finished(entries)
-    _check_order(board)
+    _check_order(_final_scores(entries), board)
 
 
 def page(url: str) -> str:
@@ -89,9 +88,7 @@ def _wait_for_phase(client: Client, console: Console, watch: Callable[[], None])
             if phase["state"] == "ready":
                 return
             if phase["state"] == "broken":
-                raise InstallationError(
-                    "the demo phase could not be prepared; see logs/worker.log in LETHE_HOME"
-                )
+                raise InstallationError("the demo phase could not be prepared; `lethe status demo` says why")
             watch()
             time.sleep(_POLL_S)
 
@@ -117,23 +114,24 @@ def _wait_for_submissions(entries: list[_Entry], console: Console, watch: Callab
             time.sleep(_POLL_S)
 
 
-def _check_all_finished(entries: list[_Entry]) -> None:
-    ended = [entry.client.submission(entry.submission_id) for entry in entries]
+def _final_scores(entries: list[_Entry]) -> dict[str, float]:
+    """Return the final score of each example; every one must have finished."""
+    ended = {entry.example: entry.client.submission(entry.submission_id) for entry in entries}
     faults = [
-        f"{submission['filename']}: {submission['verdict']} ({submission['message']})"
-        for submission in ended
+        f"{example}: {submission['verdict']} ({submission['message']})"
+        for example, submission in ended.items()
         if submission["state"] != "finished"
     ]
     if faults:
         raise DemoError("not every submission finished: " + "; ".join(faults))
+    return {example: submission["score"]["final_score"] for example, submission in ended.items()}
 
 
-def _check_order(board: dict[str, Any]) -> None:
+def _check_order(scores: dict[str, float], board: dict[str, Any]) -> None:
     """Demand what must hold of real scores: floor, a method between, ceiling."""
-    scores = {row["filename"].removesuffix(".py"): row["score"]["final_score"] for row in board["rows"]}
     baselines = {baseline["name"]: baseline["score"]["final_score"] for baseline in board["baselines"]}
     ceiling, floor = baselines["ceiling"], baselines["floor"]
-    nothing, retrain = scores.pop("do_nothing"), scores.pop("retrain")
+    nothing, retrain = scores["do_nothing"], scores["retrain"]
     faults = []
     if abs(nothing - floor) > 0.1 * ceiling:
         faults.append(f"do_nothing scored {nothing:.4f}, not near the floor {floor:.4f}")

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
 
 import migrations
 from cli import demo as demo_
@@ -26,6 +27,8 @@ console = Console(width=None if sys.stdout.isatty() else 100)
 _Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; another free one if it is taken.")]
 _Url = Annotated[str, typer.Option(help="Address of the installation.", envvar="LETHE_URL")]
 _Token = Annotated[str, typer.Option(help="Your token.", envvar="LETHE_TOKEN")]
+_File = Annotated[Path, typer.Argument(help="A Python file.", exists=True, dir_okay=False)]
+_Competition = Annotated[Path, typer.Argument(help="A competition.yaml.", exists=True)]
 _LOCAL_URL = "http://127.0.0.1:8000"
 _WATCH_S = 1.0
 
@@ -61,24 +64,37 @@ def migrate() -> None:
 
 
 @app.command()
-def create_competition(path: Annotated[Path, typer.Argument(help="A competition.yaml.")]) -> None:
+def create_competition(path: _Competition) -> None:
     """Create a competition and prepare its phases."""
-    with _clear_errors(), db.transaction() as session:
-        competition = competitions.create(session, competitions.read_spec(path))
+    with _clear_errors():
+        with db.transaction() as session:
+            competition = competitions.create(session, competitions.read_spec(path))
         console.print(
             f"Created `{competition.slug}`; its phases open when their reference models are trained."
         )
 
 
 @app.command()
-def create_user(name: str) -> None:
-    """Create a participant, or give one a new token; the token is shown this once."""
-    with _clear_errors(), db.transaction() as session:
-        console.print(users.create_user(session, name).token, highlight=False, soft_wrap=True)
+def status(competition: str) -> None:
+    """Show how far the phases of a competition are, and what keeps one from opening."""
+    with _clear_errors(), db.reading() as session:
+        for phase in competitions.find_competition(session, competition).phases:
+            progress = competitions.preparation_progress(session, phase)
+            made = f"{progress.done}/{progress.total} models"
+            console.print(f"{phase.slug}: {phase.state}, {made}  {phase.problem}".rstrip(), markup=False)
 
 
 @app.command()
-def submit(competition: str, phase: str, path: Path, *, token: _Token, url: _Url = _LOCAL_URL) -> None:
+def create_user(name: str) -> None:
+    """Create a participant, or give one a new token; the token is shown this once."""
+    with _clear_errors():
+        with db.transaction() as session:
+            token = users.create_user(session, name).token
+        console.print(token, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def submit(competition: str, phase: str, path: _File, *, token: _Token, url: _Url = _LOCAL_URL) -> None:
     """Upload a submission."""
     with _clear_errors():
         submission = Client(url, token).submit(competition, phase, path)
@@ -104,7 +120,8 @@ def _serve(supervisor: Supervisor) -> None:
 @contextmanager
 def _clear_errors() -> Iterator[None]:
     """Turn Lethe's own errors into one line, and an interruption into the status that shells expect."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _interrupt)  # SIGINT too: a shell's background job starts with it ignored
     try:
         yield
     except LetheError as error:
@@ -112,8 +129,17 @@ def _clear_errors() -> Iterator[None]:
             f"lethe: {error}", style="red", markup=False, highlight=False, soft_wrap=True
         )
         raise typer.Exit(1) from error
+    except SQLAlchemyError as error:
+        where = db.engine().url.render_as_string(hide_password=True)
+        _fail(f"the database {where} cannot be used; `lethe migrate` makes its tables: {error}")
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def _fail(message: str) -> NoReturn:
+    printer = Console(stderr=True, style="red", markup=False, highlight=False, soft_wrap=True)
+    printer.print(f"lethe: {message}")
+    raise typer.Exit(1)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

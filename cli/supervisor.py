@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -21,9 +21,11 @@ from core import db
 from core.errors import LetheError
 from core.settings import Settings, get_settings
 
+_LIBC = ctypes.CDLL(None)  # before any fork: a child must not have to load it
 _PR_SET_PDEATHSIG = 1
 _MAX_SOCKET_PATH = 100
-_MAX_RESTARTS = 5
+_MAX_RESTARTS = 5  # in a row; a service that has run for a while starts counting anew
+_RUNS_WELL_S = 60.0
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 10.0
 _NO_SANDBOX_STATUS = 3
@@ -42,11 +44,14 @@ class Service:
     log_path: Path
     environment: Mapping[str, str]
     process: subprocess.Popen[bytes] | None = None
-    starts: int = field(default=0)
+    starts: int = 0
+    started_at: float = 0.0
 
     def start(self) -> None:
         """Start the process; it dies with this one, even if this one is killed."""
-        self.starts += 1
+        has_run_well = time.monotonic() - self.started_at > _RUNS_WELL_S
+        self.starts = 1 if has_run_well else self.starts + 1
+        self.started_at = time.monotonic()
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -55,7 +60,7 @@ class Service:
                 stderr=subprocess.STDOUT,
                 env=dict(self.environment),
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
+                preexec_fn=_die_with_parent,  # noqa: PLW1509  # one system call, which takes no lock
             )
 
     def stop(self) -> None:
@@ -210,4 +215,4 @@ def _free_port(wanted: int) -> int:
 
 
 def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -7,11 +7,11 @@ from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 import yaml
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import func, select
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
-from core import queue, shards
+from core import shards
 from core.errors import InvalidCompetitionError, NotFoundError, PhaseClosedError
 from core.lifecycle import PhaseState
 from core.models import Baseline, Competition, Phase, ReferenceModel, Shard, Work, utc_now
@@ -62,6 +62,13 @@ class CompetitionSpec(_Spec):
     title: str = Field(min_length=1, max_length=200)
     description: str = ""
     phases: list[PhaseSpec] = Field(min_length=1)
+
+    @field_validator("phases")
+    @classmethod
+    def _have_slugs_of_their_own(cls, phases: list[PhaseSpec]) -> list[PhaseSpec]:
+        if len({phase.slug for phase in phases}) != len(phases):
+            raise ValueError("two phases have the same slug")
+        return phases
 
 
 class Progress(NamedTuple):
@@ -179,7 +186,8 @@ def preparation_progress(session: Session, phase: Phase) -> Progress:
     """Return how many of the original model and the reference models of both sets exist."""
     done = 0 if phase.original_sha256 is None else 1
     if phase.reference_key is not None:
-        done += sum(len(indices) for indices in trained_models(session, phase.reference_key).values())
+        trained = trained_models(session, phase.reference_key).values()
+        done += sum(index < phase.n_models for indices in trained for index in indices)
     return Progress(done, total=1 + 2 * phase.n_models)
 
 
@@ -194,7 +202,7 @@ def trained_models(session: Session, reference_key: str) -> dict[int, dict[int, 
 
 def set_prepared(session: Session, phase_id: UUID, made: dict[str, Any]) -> None:
     """Note the bundle and original model of a phase and enqueue its reference models, one a shard."""
-    phase = session.get_one(Phase, phase_id)
+    phase = lock(session, phase_id)
     for column, value in made.items():
         setattr(phase, column, value)
     for set_index in (REFERENCE_SET, CEILING_SET):
@@ -222,39 +230,29 @@ def record_reference(session: Session, model: ReferenceModel) -> None:
         session.add(model)
 
 
-def request_baselines_if_complete(session: Session, phase_id: UUID) -> None:
-    """Enqueue the baselines of a phase once nothing of it is left to prepare or train."""
-    for work in (Work.PREPARATION, Work.REFERENCES):
-        if shards.count_open(session, phase_id=phase_id, work=work):
-            return
-    queue.enqueue(session, queue.SCORE_BASELINES, phase_id)
+def lock(session: Session, phase_id: UUID) -> Phase:
+    """Return a phase that nobody else changes until the end of the transaction; lock it before its shards."""
+    locked = select(Phase).where(Phase.id == phase_id).with_for_update()
+    return session.scalars(locked.execution_options(populate_existing=True)).one()
+
+
+def request_baselines_if_complete(session: Session, phase: Phase) -> None:
+    """Enqueue the baselines of a phase, which is locked, once none of its reference models is missing."""
+    if not shards.count_open(session, phase_id=phase.id, work=Work.REFERENCES):
+        shards.add(session, Shard(work=Work.BASELINES, phase_id=phase.id, start=0, stop=1))
 
 
 def open_with_baselines(session: Session, phase_id: UUID, baselines: list[Baseline]) -> None:
     """Store the ceiling and the floor of a phase in preparation, once, and let submissions in."""
-    phase = session.scalar(select(Phase).where(Phase.id == phase_id).with_for_update())
-    if phase is not None and phase.state is PhaseState.PREPARING:
+    phase = lock(session, phase_id)
+    if phase.state is PhaseState.PREPARING:
         session.add_all(baselines)
         phase.state = PhaseState.READY
 
 
-def mark_broken(session: Session, phase: Phase, problem: str) -> None:
+def mark_broken(session: Session, phase_id: UUID, problem: str) -> None:
     """Stop the preparation of a phase; `problem` is for the organizer."""
+    phase = lock(session, phase_id)
     phase.state = PhaseState.BROKEN
     phase.problem = problem
-    for shard in session.scalars(select(Shard).where(Shard.phase_id == phase.id, Shard.done.is_(False))):
-        shard.done = True
-
-
-def waiting_for_baselines(session: Session) -> list[UUID]:
-    """Return the phases whose models are complete but whose baselines are missing."""
-    preparing = session.scalars(select(Phase).where(Phase.state == PhaseState.PREPARING)).all()
-    return [
-        phase.id
-        for phase in preparing
-        if session.scalar(select(func.count()).where(Shard.phase_id == phase.id))
-        and not any(
-            shards.count_open(session, phase_id=phase.id, work=work)
-            for work in (Work.PREPARATION, Work.REFERENCES)
-        )
-    ]
+    session.execute(update(Shard).where(Shard.phase_id == phase_id, Shard.done.is_(False)).values(done=True))

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, update
 from sqlalchemy.orm import Session
 
 from core import queue
+from core.models import Shard
 from core.settings import get_settings
 
 
@@ -20,9 +21,10 @@ def engine() -> Engine:
 
 def make_engine(url: str) -> Engine:
     """Return an engine for a SQLite or PostgreSQL URL, with Lethe's settings for each."""
+    # Parameters are hidden from error messages: they hold secrets and what participants printed.
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    made = create_engine(url, connect_args={"timeout": 30})
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    made = create_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
     event.listen(made, "connect", _configure_sqlite)
     event.listen(made, "begin", _begin_sqlite)
     return made
@@ -46,7 +48,10 @@ def transaction() -> Iterator[Session]:
     with Session(engine(), expire_on_commit=False) as session:
         with session.begin():
             yield session
-        queue.send_outbox(session)
+        unsent = queue.send_outbox(session)
+        if unsent:
+            with session.begin():  # so that the sweeper sends them as soon as the broker is back
+                session.execute(update(Shard).where(Shard.id.in_(unsent)).values(sent_at=None))
 
 
 @contextmanager

@@ -70,5 +70,9 @@ class LeaseLostError(PlatformError):
     """Another worker holds the shard now; this one must stop and store nothing more."""
 
 
+class BrokerError(PlatformError):
+    """The broker does not answer."""
+
+
 class StorageError(PlatformError):
     """A stored object is missing or does not match its hash."""

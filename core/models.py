@@ -29,7 +29,9 @@ class Work(StrEnum):
 
     PREPARATION = "preparation"
     REFERENCES = "references"
+    BASELINES = "baselines"
     RUNS = "runs"
+    SCORING = "scoring"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -174,7 +176,6 @@ class Submission(Base):
     ended_at: Mapped[datetime | None]
     phase: Mapped[Phase] = relationship()
     user: Mapped[User] = relationship()
-    runs: Mapped[list["Run"]] = relationship(back_populates="submission", order_by="Run.run_index")
 
 
 class Run(Base):
@@ -191,11 +192,10 @@ class Run(Base):
     evaluation_sha256: Mapped[str | None] = mapped_column(Sha256)
     seconds: Mapped[float]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    submission: Mapped[Submission] = relationship(back_populates="runs")
 
 
 class Shard(Base):
-    """A range of runs, or of models to train, that one worker at a time holds under a lease."""
+    """A piece of work, a range of runs for one, that one worker at a time holds under a lease."""
 
     __tablename__ = "shard"
 
@@ -211,8 +211,6 @@ class Shard(Base):
     lease_expires_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    phase: Mapped[Phase] = relationship()
-    submission: Mapped[Submission | None] = relationship()
 
 
 class _Numbers:

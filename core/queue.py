@@ -6,35 +6,29 @@ from uuid import UUID
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
+from core.errors import BrokerError
 from core.settings import get_settings
 
 log = structlog.get_logger(__name__)
 
 RUNS_QUEUE = "runs"
 SCORING_QUEUE = "scoring"
-
 WORK_ON_SHARD = "worker.work_on_shard"
-SCORE_SUBMISSION = "worker.score_submission"
-SCORE_BASELINES = "worker.score_baselines"
 
-_QUEUE_OF_TASK = {
-    WORK_ON_SHARD: RUNS_QUEUE,
-    SCORE_SUBMISSION: SCORING_QUEUE,
-    SCORE_BASELINES: SCORING_QUEUE,
-}
-
+_BROKER_ERRORS = (OperationalError, OSError, RedisError)
 _OUTBOX = "lethe_outbox"
 _LONGEST_TASK_S = 24 * 3600
 
 
 @dataclass(frozen=True)
 class Message:
-    """One task, by name, for the row with this id."""
+    """Asks whoever listens to a queue to work on a shard."""
 
-    task: str
-    row_id: UUID
+    queue: str
+    shard_id: UUID
 
 
 def make_app(broker_url: str) -> Celery:
@@ -60,7 +54,6 @@ def make_app(broker_url: str) -> Celery:
         },
         task_publish_retry=False,
         task_default_queue=RUNS_QUEUE,
-        task_routes={task: {"queue": name} for task, name in _QUEUE_OF_TASK.items()},
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
     )
@@ -70,35 +63,41 @@ def make_app(broker_url: str) -> Celery:
 app = make_app(get_settings().resolved_broker_url())
 
 
-def enqueue(session: Session, task: str, row_id: UUID) -> None:
+def enqueue(session: Session, message: Message) -> None:
     """Put a message into the session's outbox; `core.db.transaction` sends it after the commit."""
-    session.info.setdefault(_OUTBOX, []).append(Message(task, row_id))
+    session.info.setdefault(_OUTBOX, []).append(message)
 
 
 def length(name: str) -> int:
     """Return how many messages wait in a queue; one that nobody has used yet is empty.
 
     Raises:
-        OperationalError: the broker does not answer.
+        BrokerError: the broker does not answer.
     """
-    with app.connection_for_read() as connection:
-        connection.ensure_connection(max_retries=1, interval_start=0)
-        found: int = connection.default_channel.queue_declare(name, durable=True, passive=False).message_count
-        return found
+    try:
+        with app.connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0)
+            found: int = connection.default_channel.queue_declare(name, durable=True).message_count
+            return found
+    except _BROKER_ERRORS as error:
+        raise BrokerError(f"the broker does not answer: {error}") from error
 
 
-def send_outbox(session: Session) -> None:
-    """Send what the committed session enqueued. What the broker does not take, the sweeper sends later."""
-    for message in session.info.pop(_OUTBOX, []):
+def send_outbox(session: Session) -> list[UUID]:
+    """Send what the committed session enqueued; return the shards whose message the broker did not take."""
+    messages = session.info.pop(_OUTBOX, [])
+    for position, message in enumerate(messages):
         if not send(message):
-            break  # nobody should wait for a dead broker once per shard
+            # Nobody should wait for a dead broker once per shard.
+            return [unsent.shard_id for unsent in messages[position:]]
+    return []
 
 
 def send(message: Message) -> bool:
     """Send one message; return whether the broker took it."""
     try:
-        app.send_task(message.task, args=[str(message.row_id)], retry=False)
-    except (OperationalError, OSError) as error:
-        log.warning("enqueue_failed", task=message.task, row_id=str(message.row_id), error=str(error))
+        app.send_task(WORK_ON_SHARD, args=[str(message.shard_id)], queue=message.queue, retry=False)
+    except _BROKER_ERRORS as error:
+        log.warning("enqueue_failed", shard_id=str(message.shard_id), error=str(error))
         return False
     return True

@@ -13,7 +13,12 @@ from core.models import Shard, Work, utc_now
 from core.settings import get_settings
 
 _RESEND_AFTER = timedelta(seconds=15)
-_RESEND_EVEN_IF_QUEUED_AFTER = timedelta(hours=1)
+_RESEND_EVEN_IF_QUEUED_AFTER = timedelta(minutes=5)
+
+_QUEUES = {
+    queue.RUNS_QUEUE: (Work.PREPARATION, Work.REFERENCES, Work.RUNS),
+    queue.SCORING_QUEUE: (Work.BASELINES, Work.SCORING),
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ def add(session: Session, shard: Shard) -> None:
     shard.sent_at = utc_now()
     session.add(shard)
     session.flush()
-    queue.enqueue(session, queue.WORK_ON_SHARD, shard.id)
+    queue.enqueue(session, _message(shard))
 
 
 def take(session: Session, shard_id: UUID, *, holder: str) -> Shard | None:
@@ -72,7 +77,11 @@ def finish(session: Session, shard_id: UUID, *, holder: str) -> None:
 
 
 def release_failed(session: Session, shard_id: UUID, *, holder: str) -> None:
-    """Give the lease back after a platform error, for the sweeper to send the shard again."""
+    """Give the lease back after a platform error, for the sweeper to send the shard again.
+
+    Raises:
+        LeaseLostError: somebody else took the shard over, or it is done.
+    """
     freed = {"lease_holder": None, "lease_expires_at": None, "sent_at": None}
     _change_held(session, shard_id, holder, failures=Shard.failures + 1, **freed)
 
@@ -98,27 +107,35 @@ def end_all(session: Session, submission_id: UUID) -> None:
     )
 
 
-def send_waiting(session: Session, *, queue_is_empty: bool) -> list[UUID]:
+def send_waiting(session: Session, *, empty_queues: frozenset[str]) -> list[UUID]:
     """Enqueue again the free shards whose message must be lost; return their ids.
 
-    While the queue holds messages a waiting shard is most likely among them, so it is sent again only
-    after an hour; with an empty queue its message is gone.
+    While its queue holds messages a waiting shard is most likely among them, so it is sent again only
+    after some minutes; with an empty queue its message is gone.
     """
     now = utc_now()
-    patience = _RESEND_AFTER if queue_is_empty else _RESEND_EVEN_IF_QUEUED_AFTER
-    lost = or_(Shard.sent_at.is_(None), Shard.sent_at < now - patience, Shard.lease_expires_at < now)
-    waiting = session.scalars(
-        select(Shard)
-        .where(Shard.done.is_(False), _is_free(), lost)
-        .order_by(Shard.created_at, Shard.start)
-        .with_for_update(skip_locked=True)
-    ).all()
-    for shard in waiting:
-        shard.sent_at = now
-        shard.failures += shard.lease_holder is not None
-        shard.lease_holder = shard.lease_expires_at = None
-        queue.enqueue(session, queue.WORK_ON_SHARD, shard.id)
-    return [shard.id for shard in waiting]
+    sent: list[UUID] = []
+    for name, kinds in _QUEUES.items():
+        patience = _RESEND_AFTER if name in empty_queues else _RESEND_EVEN_IF_QUEUED_AFTER
+        lost = or_(Shard.sent_at.is_(None), Shard.sent_at < now - patience, Shard.lease_expires_at < now)
+        waiting = session.scalars(
+            select(Shard)
+            .where(Shard.work.in_(kinds), Shard.done.is_(False), _is_free(), lost)
+            .order_by(Shard.created_at, Shard.start)
+            .with_for_update(skip_locked=True)
+        )
+        for shard in waiting.all():
+            shard.sent_at = now
+            shard.failures += shard.lease_holder is not None
+            shard.lease_holder = shard.lease_expires_at = None
+            queue.enqueue(session, _message(shard))
+            sent.append(shard.id)
+    return sent
+
+
+def _message(shard: Shard) -> queue.Message:
+    name = next(name for name, kinds in _QUEUES.items() if shard.work in kinds)
+    return queue.Message(name, shard.id)
 
 
 def count_open(session: Session, *, phase_id: UUID, work: Work) -> int:

@@ -5,10 +5,13 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from core.errors import StorageError
 from core.settings import get_settings
+
+_STORE_ERRORS = (BaseError, OSError)
 
 
 class Storage:
@@ -22,7 +25,7 @@ class Storage:
         sha256 = hashlib.sha256(data).hexdigest()
         try:
             self._store.put(_path(sha256), data)
-        except Exception as error:
+        except _STORE_ERRORS as error:
             raise StorageError(f"object {sha256} cannot be written: {error}") from error
         return sha256
 
@@ -34,7 +37,7 @@ class Storage:
         """
         try:
             data = bytes(self._store.get(_path(sha256)).bytes())
-        except Exception as error:
+        except _STORE_ERRORS as error:
             raise StorageError(f"object {sha256} cannot be read: {error}") from error
         if hashlib.sha256(data).hexdigest() != sha256:
             raise StorageError(f"object {sha256} is damaged: its bytes do not match its name")

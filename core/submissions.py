@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from core import competitions, queue, shards
+from core import competitions, shards
 from core.errors import InvalidSubmissionError, NotFoundError, UploadTooLargeError
 from core.lifecycle import ENDED, SubmissionState, Verdict, check_transition
 from core.models import Phase, Run, Score, Shard, Submission, User, Work, utc_now
@@ -141,6 +141,12 @@ def list_runs(session: Session, submission_id: UUID) -> list[Run]:
     )
 
 
+def find_failed_run(session: Session, submission_id: UUID) -> Run | None:
+    """Return the run that failed the submission, if one did."""
+    failed = select(Run).where(Run.submission_id == submission_id, Run.verdict != Verdict.OK)
+    return session.scalars(failed).first()
+
+
 def find_score(session: Session, submission_id: UUID) -> Score | None:
     """Return the newest score of a submission, if it has one."""
     query = select(Score).where(Score.submission_id == submission_id).order_by(Score.created_at.desc())
@@ -204,11 +210,14 @@ def record_run(session: Session, submission_id: UUID, run_index: int, result: Ru
     elif count_runs(session, submission_id) == submission.phase.n_models:
         _move(submission, SubmissionState.SCORING)
         shards.end_all(session, submission_id)
-        queue.enqueue(session, queue.SCORE_SUBMISSION, submission_id)
+        scoring = Shard(
+            work=Work.SCORING, phase_id=submission.phase_id, submission_id=submission_id, start=0, stop=1
+        )
+        shards.add(session, scoring)
 
 
 def record_score(session: Session, submission_id: UUID, score: Score) -> None:
-    """Store the score of a submission and finish it; a second score of the same version is dropped."""
+    """Store the score of a submission and finish it; one that is finished keeps the score it has."""
     submission = _lock(session, submission_id)
     if submission.state is not SubmissionState.SCORING:
         return
@@ -216,6 +225,7 @@ def record_score(session: Session, submission_id: UUID, score: Score) -> None:
     session.add(score)
     submission.verdict = Verdict.OK
     _end(submission, SubmissionState.FINISHED)
+    shards.end_all(session, submission_id)
 
 
 def fail(session: Session, submission: Submission, *, verdict: Verdict, message: str) -> None:
@@ -232,12 +242,6 @@ def give_up(session: Session, submission_id: UUID) -> None:
     if submission.state not in ENDED:
         message = "Lethe could not run this submission. It does not count; upload it again later."
         fail(session, submission, verdict=Verdict.PLATFORM_ERROR, message=message)
-
-
-def waiting_for_score(session: Session) -> list[UUID]:
-    """Return the submissions whose runs are complete but whose score is missing."""
-    query = select(Submission.id).where(Submission.state == SubmissionState.SCORING)
-    return list(session.scalars(query))
 
 
 def _storable(text: str) -> str:

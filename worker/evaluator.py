@@ -1,4 +1,4 @@
-"""The evaluator: a process of its own that alone holds the test set, and measures unlearned models.
+"""The evaluator: a process of its own that measures unlearned models; the one that runs them has no test set.
 
 Run as `python -m worker.evaluator`, it reads weights from its standard input and answers on its output.
 """
@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+import threading
 from enum import IntEnum
 from types import TracebackType
 from typing import IO, BinaryIO, Self, cast
@@ -23,6 +24,7 @@ from worker.preparation import BundleParts, load_bundle
 
 _MAX_JSON_BYTES = 2**16
 _MAX_BYTES = 2**32
+_LONGEST_EVALUATION_S = 1800.0
 
 
 class Kind(IntEnum):
@@ -79,17 +81,21 @@ class EvaluatorProcess:
 
         Raises:
             OverflowingModelError: its logits are not finite.
-            EvaluatorError: the evaluator died.
+            EvaluatorError: the evaluator died, or took too long.
         """
-        self._send(protocol.pack_header(Kind.WEIGHTS, len(weights)))
-        self._send(weights)
-        assert self._process.stdout is not None
+        watchdog = threading.Timer(_LONGEST_EVALUATION_S, self._process.kill)
+        watchdog.start()
         try:
+            self._send(protocol.pack_header(Kind.WEIGHTS, len(weights)))
+            self._send(weights)
+            assert self._process.stdout is not None
             frame = protocol.read_frame(
                 _reader(self._process.stdout), {Kind.EVALUATION: _MAX_BYTES, Kind.OVERFLOW: 0}
             )
         except (protocol.EndOfStreamError, protocol.ProtocolError) as error:
             raise EvaluatorError(f"the evaluator did not answer: {error}") from error
+        finally:
+            watchdog.cancel()
         if frame.kind == Kind.OVERFLOW:
             raise OverflowingModelError
         return frame.payload

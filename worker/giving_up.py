@@ -5,7 +5,7 @@ from uuid import UUID
 import structlog
 
 from core import competitions, db, submissions
-from core.models import Phase, Shard
+from core.models import Shard
 from core.settings import get_settings
 
 log = structlog.get_logger(__name__)
@@ -21,6 +21,5 @@ def give_up_if_hopeless(shard_id: UUID) -> None:
         if shard.submission_id is not None:
             submissions.give_up(session, shard.submission_id)
         else:
-            phase = session.get_one(Phase, shard.phase_id)
             problem = f"{shard.work} failed {shard.failures} times in a row; the worker's log says why"
-            competitions.mark_broken(session, phase, problem)
+            competitions.mark_broken(session, shard.phase_id, problem)

@@ -64,8 +64,9 @@ def prepare_phase(lease: Lease) -> None:
     try:
         plan = Plan.of(phase)
     except InvalidCompetitionError as error:
+        log.error("phase_broken", phase_id=str(phase_id), problem=str(error))
         with db.transaction() as session:
-            competitions.mark_broken(session, session.get_one(Phase, phase_id), str(error))
+            competitions.mark_broken(session, phase_id, str(error))
         return
     bundle = render(plan.faces)
     packed = pack(bundle)
@@ -98,8 +99,8 @@ def prepare_phase(lease: Lease) -> None:
         "reference_key": _reference_key(packed, plan),
     }
     with db.transaction() as session:
-        shards.finish(session, lease.shard.id, holder=lease.holder)
         competitions.set_prepared(session, phase_id, made)
+        shards.finish(session, lease.shard.id, holder=lease.holder)
 
 
 def train_references(lease: Lease) -> None:
@@ -115,8 +116,9 @@ def train_references(lease: Lease) -> None:
             lease.check()
             _train_reference(phase, plan, bundle, set_index=shard.set_index, model_index=model_index)
     with db.transaction() as session:
+        locked = competitions.lock(session, phase.id)
         shards.finish(session, shard.id, holder=lease.holder)
-        competitions.request_baselines_if_complete(session, phase.id)
+        competitions.request_baselines_if_complete(session, locked)
 
 
 def _train_reference(phase: Phase, plan: Plan, bundle: Bundle, *, set_index: int, model_index: int) -> None:
@@ -180,7 +182,10 @@ def _seed(secret: bytes, purpose: str) -> int:
 
 
 def _reference_key(packed: PackedBundle, plan: Plan) -> str:
-    """Return the hash of all that a reference model depends on: nothing stale is ever taken for it."""
+    """Return the hash of all that a reference model is made from: nothing stale is ever taken for it.
+
+    Seeds are not in it: phases that ask for the same models share them.
+    """
     facts: dict[str, Any] = {
         "bundle": hashlib.sha256(packed.manifest).hexdigest(),
         "architecture": plan.architecture.to_dict(),

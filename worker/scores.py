@@ -1,40 +1,37 @@
 """From stored evaluations to stored scores: of submissions, and of the phase's own models."""
 
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 
 import scoring
-from core import competitions, db, submissions
+from core import competitions, db, shards, submissions
 from core.competitions import CEILING_SET, REFERENCE_SET
-from core.lifecycle import PhaseState, SubmissionState
 from core.models import Baseline, Phase, Score
 from core.storage import storage
 from training.evaluation import Evaluation
+from worker.lease import Lease
 from worker.preparation import BundleParts, load_bundle
 
 
-def score_submission(submission_id: UUID) -> None:
-    """Score a submission whose runs are complete; do nothing to any other."""
+def score_submission(lease: Lease) -> None:
+    """Score a submission whose runs are complete, and leave it finished."""
+    submission_id = lease.shard.submission_id
+    assert submission_id is not None
     with db.reading() as session:
-        submission = submissions.find(session, submission_id)
-        if submission.state is not SubmissionState.SCORING:
-            return
-        phase = submission.phase
-        runs = [run.evaluation_sha256 for run in submissions.list_runs(session, submission_id)]
-        reference = _reference_set(phase, REFERENCE_SET)
-    numbers = _score(phase, [sha256 for sha256 in runs if sha256 is not None], reference)
+        phase = submissions.find(session, submission_id).phase
+        runs = submissions.list_runs(session, submission_id)
+    unlearned = [run.evaluation_sha256 for run in runs if run.evaluation_sha256 is not None]
+    score = Score(**_score(phase, unlearned, _reference_set(phase, REFERENCE_SET)))
+    lease.check()
     with db.transaction() as session:
-        submissions.record_score(session, submission_id, Score(**numbers))
+        submissions.record_score(session, submission_id, score)
 
 
-def score_baselines(phase_id: UUID) -> None:
+def score_baselines(lease: Lease) -> None:
     """Score the second set of references (ceiling) and the original model (floor), and open the phase."""
     with db.reading() as session:
-        phase = session.get_one(Phase, phase_id)
-    if phase.state is not PhaseState.PREPARING:
-        return
+        phase = session.get_one(Phase, lease.shard.phase_id)
     assert phase.original_evaluation_sha256 is not None
     reference = _reference_set(phase, REFERENCE_SET)
     measured = {
@@ -42,11 +39,12 @@ def score_baselines(phase_id: UUID) -> None:
         "floor": [phase.original_evaluation_sha256] * phase.n_models,
     }
     baselines = [
-        Baseline(phase_id=phase_id, name=name, **_score(phase, models, reference))
+        Baseline(phase_id=phase.id, name=name, **_score(phase, models, reference))
         for name, models in measured.items()
     ]
     with db.transaction() as session:
-        competitions.open_with_baselines(session, phase_id, baselines)
+        competitions.open_with_baselines(session, phase.id, baselines)
+        shards.finish(session, lease.shard.id, holder=lease.holder)
 
 
 def _reference_set(phase: Phase, set_index: int) -> list[str]:

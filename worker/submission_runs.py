@@ -31,15 +31,15 @@ def run_shard(lease: Lease) -> None:
     missing = [index for index in range(shard.start, shard.stop) if index not in stored]
     if missing:
         with EvaluatorProcess(submission.phase) as evaluator, _open_runner(submission) as runner:
-            _run_all(_Shard(lease, submission, runner, evaluator), missing)
+            run_all(ShardRuns(lease, submission, runner, evaluator), missing)
     with db.transaction() as session:
         if submissions.is_wanted(session, submission.id):
             shards.finish(session, shard.id, holder=lease.holder)
 
 
 @dataclass(frozen=True)
-class _Shard:
-    """What the runs of a shard share."""
+class ShardRuns:
+    """What the runs of a shard share: who holds it, what is run, where, and who measures it."""
 
     lease: Lease
     submission: Submission
@@ -76,7 +76,7 @@ def _open_runner(submission: Submission) -> Iterator[SubmissionRunner]:
         yield runner
 
 
-def _run_all(shard: _Shard, missing: list[int]) -> None:
+def run_all(shard: ShardRuns, missing: list[int]) -> None:
     """Run in the sandbox while the evaluator measures the run before."""
     recording: Future[bool] | None = None
     with ThreadPoolExecutor(max_workers=1) as recorder:
@@ -92,7 +92,7 @@ def _run_all(shard: _Shard, missing: list[int]) -> None:
             recording.result()
 
 
-def _run_one(shard: _Shard, run_index: int) -> RunOutcome:
+def _run_one(shard: ShardRuns, run_index: int) -> RunOutcome:
     phase, submission = shard.submission.phase, shard.submission
     with db.reading() as session:
         spent_s = submissions.seconds_spent(session, submission.id)
@@ -106,16 +106,19 @@ def _run_one(shard: _Shard, run_index: int) -> RunOutcome:
     return outcome
 
 
-def _record(shard: _Shard, run_index: int, outcome: RunOutcome) -> bool:
+def _record(shard: ShardRuns, run_index: int, outcome: RunOutcome) -> bool:
     """Measure and store a run; return whether further runs are wanted."""
     result = _evaluate(shard, outcome)
     with db.transaction() as session:
+        # The submission is locked before its shards, here as everywhere: no two workers wait for each other.
+        if not submissions.begin(session, shard.submission.id):
+            return False
         shards.note_progress(session, shard.lease.shard.id, holder=shard.lease.holder)
         submissions.record_run(session, shard.submission.id, run_index, result)
         return submissions.is_wanted(session, shard.submission.id)
 
 
-def _evaluate(shard: _Shard, outcome: RunOutcome) -> RunResult:
+def _evaluate(shard: ShardRuns, outcome: RunOutcome) -> RunResult:
     if outcome.weights is None:
         return RunResult(outcome.verdict, outcome.seconds, message=outcome.message, log=outcome.log)
     try:

@@ -6,10 +6,10 @@ It needs no free worker slot and no working broker, so it is a loop of its own a
 import threading
 
 import structlog
-from kombu.exceptions import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import competitions, db, queue, shards, submissions
+from core import db, queue, shards
+from core.errors import BrokerError
 from core.settings import get_settings
 from worker.giving_up import give_up_if_hopeless
 
@@ -17,15 +17,10 @@ log = structlog.get_logger(__name__)
 
 
 def sweep() -> None:
-    """Enqueue every shard, score and baseline that waits without a message on its way."""
-    runs_queued, scoring_queued = queue.length(queue.RUNS_QUEUE), queue.length(queue.SCORING_QUEUE)
+    """Enqueue every shard that waits without a message on its way."""
+    empty = frozenset(name for name in (queue.RUNS_QUEUE, queue.SCORING_QUEUE) if queue.length(name) == 0)
     with db.transaction() as session:
-        sent = shards.send_waiting(session, queue_is_empty=runs_queued == 0)
-        if scoring_queued == 0:
-            for submission_id in submissions.waiting_for_score(session):
-                queue.enqueue(session, queue.SCORE_SUBMISSION, submission_id)
-            for phase_id in competitions.waiting_for_baselines(session):
-                queue.enqueue(session, queue.SCORE_BASELINES, phase_id)
+        sent = shards.send_waiting(session, empty_queues=empty)
     for shard_id in sent:
         log.info("shard_sent_again", shard_id=str(shard_id))
         give_up_if_hopeless(shard_id)
@@ -36,5 +31,5 @@ def run(stop: threading.Event) -> None:
     while not stop.wait(get_settings().sweep_interval_s):
         try:
             sweep()
-        except (OperationalError, OSError, SQLAlchemyError) as error:
+        except (BrokerError, SQLAlchemyError) as error:
             log.warning("sweep_failed", error=str(error))

@@ -99,6 +99,7 @@ def _find_own(session: Session, submission_id: UUID, user: User) -> Submission:
 def _answer(session: Session, submission: Submission) -> SubmissionAnswer:
     return SubmissionAnswer.of(
         submission,
-        runs=submissions.list_runs(session, submission.id),
+        n_ended=submissions.count_runs(session, submission.id),
+        failed_run=submissions.find_failed_run(session, submission.id),
         score=submissions.find_score(session, submission.id),
     )

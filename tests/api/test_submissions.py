@@ -62,6 +62,7 @@ def test_hidden_phase_shows_the_verdict_and_the_run_and_no_participant_bytes(cli
     run_all(submission_id, verdict=Verdict.NONZERO_EXIT, message=SECRET, log=SECRET)
     answer = show(client, ada, submission_id)
     assert (answer["verdict"], answer["message"]) == ("nonzero_exit", "Run 0: The function failed.")
+    assert (answer["started_at"], answer["ended_at"]) == (None, None)
     runs = show(client, ada, submission_id, "/runs")["runs"]
     assert runs == [
         {

@@ -75,7 +75,7 @@ def test_upload_is_committed_before_it_is_enqueued(client, competition, ada, mon
 
     def send(message):
         with db.reading() as session:  # another connection sees only what is committed
-            sent.append(session.get(Shard, message.row_id))
+            sent.append(session.get(Shard, message.shard_id))
         return True
 
     monkeypatch.setattr(queue, "send", send)

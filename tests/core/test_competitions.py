@@ -53,6 +53,7 @@ def test_read_spec_the_demo_is_valid() -> None:
         ("a: [", "is not YAML"),
         ("[]", "file: "),
         (_VALID.replace("n_models: 4", "n_models: 2"), "phases.0.n_models"),
+        (_VALID + _VALID.splitlines()[-1], "phases: .*two phases have the same slug"),
         (_VALID.replace("n_models", "models"), "phases.0.models"),
         (_VALID.replace("version: 2", "version: 1"), "version"),
         (_VALID.replace("slug: demo", "slug: Demo!"), "slug"),
@@ -73,9 +74,9 @@ def test_read_spec_missing_file_says_so(tmp_path: Path) -> None:
 
 def test_create_enqueues_the_preparation(sent: list[queue.Message]) -> None:
     phase = make_phase(ready=False)
-    assert [message.task for message in sent] == [queue.WORK_ON_SHARD]
+    assert [message.queue for message in sent] == [queue.RUNS_QUEUE]
     with db.reading() as session:
-        shard = session.get_one(Shard, sent[0].row_id)
+        shard = session.get_one(Shard, sent[0].shard_id)
         assert (shard.work, shard.phase_id) == (Work.PREPARATION, phase.id)
 
 
@@ -100,14 +101,16 @@ def test_preparation_asks_for_every_model_of_both_sets_then_for_baselines(sent: 
     sent.clear()
     with db.transaction() as session:
         competitions.set_prepared(session, phase.id, {"reference_key": "f" * 64, "original_sha256": "0" * 64})
-        competitions.request_baselines_if_complete(session, phase.id)
-    assert [message.task for message in sent] == [queue.WORK_ON_SHARD] * 2 * phase.n_models
+        competitions.request_baselines_if_complete(session, competitions.lock(session, phase.id))
+    assert [message.queue for message in sent] == [queue.RUNS_QUEUE] * 2 * phase.n_models
     sent.clear()
     _finish_all(phase)
     with db.transaction() as session:
-        assert competitions.waiting_for_baselines(session) == [phase.id]
-        competitions.request_baselines_if_complete(session, phase.id)
-    assert sent == [queue.Message(queue.SCORE_BASELINES, phase.id)]
+        competitions.request_baselines_if_complete(session, competitions.lock(session, phase.id))
+    (message,) = sent
+    assert message.queue == queue.SCORING_QUEUE
+    with db.reading() as session:
+        assert session.get_one(Shard, message.shard_id).work is Work.BASELINES
 
 
 def test_record_reference_twice_stores_it_once() -> None:

@@ -16,8 +16,7 @@ pytestmark = pytest.mark.usefixtures("installation")
 @pytest.fixture
 def shard_id(sent: list[queue.Message]) -> UUID:
     make_submission(make_phase())
-    runs = [message.row_id for message in sent if message.task == queue.WORK_ON_SHARD]
-    return runs[-1]
+    return sent[-1].shard_id
 
 
 def _take(shard_id: UUID, holder: str) -> Shard | None:
@@ -34,7 +33,8 @@ def _change(shard_id: UUID, **values: object) -> None:
 
 def _sweep(*, queue_is_empty: bool = True) -> list[UUID]:
     with db.transaction() as session:
-        return shards.send_waiting(session, queue_is_empty=queue_is_empty)
+        empty = frozenset({queue.RUNS_QUEUE} if queue_is_empty else ())
+        return shards.send_waiting(session, empty_queues=empty)
 
 
 def test_split_covers_everything_once() -> None:
@@ -75,7 +75,7 @@ def test_send_waiting_lost_message_is_sent_again(shard_id: UUID, sent: list[queu
     sent.clear()
     assert _sweep(queue_is_empty=False) == []
     assert _sweep() == [shard_id]
-    assert sent == [queue.Message(queue.WORK_ON_SHARD, shard_id)]
+    assert sent == [queue.Message(queue.RUNS_QUEUE, shard_id)]
 
 
 def test_send_waiting_lapsed_lease_is_freed_and_counts_as_failure(shard_id: UUID) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from core import db, queue, submissions, users
 from core.errors import IllegalTransitionError, InvalidSubmissionError, PhaseClosedError, UploadTooLargeError
 from core.lifecycle import SubmissionState, Verdict, check_transition
-from core.models import Phase, Run, Score, Shard, Submission
+from core.models import Phase, Run, Score, Shard, Submission, Work
 from core.storage import storage
 from core.submissions import RunResult, Upload
 from tests.support.competition import HONEST, make_phase, make_submission, read_submission
@@ -45,7 +45,7 @@ def test_accept_stores_source_and_queues_every_run_after_the_commit(sent: list[q
     with db.reading() as session:
         parts = session.execute(select(Shard.start, Shard.stop).where(Shard.submission_id == submission.id))
         assert sorted(tuple(part) for part in parts) == [(0, 3), (3, 4)]
-    assert [message.task for message in sent][-2:] == [queue.WORK_ON_SHARD] * 2
+    assert [message.queue for message in sent][-2:] == [queue.RUNS_QUEUE] * 2
 
 
 def test_accept_rolled_back_sends_nothing(sent: list[queue.Message]) -> None:
@@ -63,6 +63,9 @@ def test_accept_rolled_back_sends_nothing(sent: list[queue.Message]) -> None:
 def test_accept_with_broker_down_keeps_the_submission() -> None:
     submission = make_submission(make_phase())
     assert read_submission(submission.id).state is SubmissionState.QUEUED
+    with db.reading() as session:
+        sent_at = session.scalars(select(Shard.sent_at).where(Shard.submission_id == submission.id)).all()
+    assert sent_at == [None], "the sweeper must send it as soon as the broker is back"
 
 
 def test_accept_same_bytes_is_the_same_submission(sent: list[queue.Message]) -> None:
@@ -128,9 +131,13 @@ def test_last_run_enqueues_scoring_once_and_score_finishes(sent: list[queue.Mess
     assert read_submission(submission.id).state is SubmissionState.RUNNING
     sent.clear()
     _record(submission.id, 3)
-    assert sent == [queue.Message(queue.SCORE_SUBMISSION, submission.id)]
+    (message,) = sent
+    assert message.queue == queue.SCORING_QUEUE
     with db.reading() as session:
-        assert all(session.scalars(select(Shard.done).where(Shard.submission_id == submission.id)))
+        left = session.scalars(
+            select(Shard).where(Shard.submission_id == submission.id, Shard.done.is_(False))
+        )
+        assert [(shard.id, shard.work) for shard in left] == [(message.shard_id, Work.SCORING)]
     for _ in range(2):
         with db.transaction() as session:
             submissions.record_score(session, submission.id, _score())
@@ -138,6 +145,7 @@ def test_last_run_enqueues_scoring_once_and_score_finishes(sent: list[queue.Mess
     assert (finished.state, finished.verdict) == (SubmissionState.FINISHED, Verdict.OK)
     with db.reading() as session:
         assert session.scalar(select(func.count()).select_from(Score)) == 1
+        assert all(session.scalars(select(Shard.done).where(Shard.submission_id == submission.id)))
 
 
 def test_record_run_twice_stores_it_once() -> None:

@@ -11,21 +11,14 @@ from tests.support.competition import make_phase
 from tests.support.running import TINY_PHASE
 from worker import tasks
 
-_TASKS = {
-    queue.WORK_ON_SHARD: tasks.work_on_shard,
-    queue.SCORE_SUBMISSION: tasks.score_submission,
-    queue.SCORE_BASELINES: tasks.score_baselines,
-}
-
 
 @pytest.fixture
 def deliver(sent: list[queue.Message]) -> Callable[[], None]:
-    """Deliver every message to its task, in this process, until none is left."""
+    """Deliver every message to the task, in this process, until none is left."""
 
     def run() -> None:
         while sent:
-            message = sent.pop(0)
-            _TASKS[message.task](str(message.row_id))
+            tasks.work_on_shard(str(sent.pop(0).shard_id))
 
     return run
 

@@ -59,7 +59,7 @@ def test_train_references_trains_only_what_is_missing(
         session.delete(missing)
         for shard in session.scalars(select(Shard).where(Shard.work == Work.REFERENCES)):
             shard.done = False
-            queue.enqueue(session, queue.WORK_ON_SHARD, shard.id)
+            queue.enqueue(session, queue.Message(queue.RUNS_QUEUE, shard.id))
     trained = Mock(wraps=preparation.train)
     monkeypatch.setattr(preparation, "train", trained)
     deliver()

@@ -1,6 +1,7 @@
 """Whether a sandbox can be had here, which one is chosen, and whether it is proven first."""
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -128,6 +129,16 @@ def test_auto_without_image_or_bubblewrap_builds_the_image(monkeypatch: pytest.M
     finally:
         with closing(docker.from_env()) as client:
             client.images.remove(image)
+
+
+def test_runtime_refuses_to_show_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LETHE_HOME", f"{sys.base_prefix}/share/lethe")
+    get_settings.cache_clear()
+    try:
+        with pytest.raises(SandboxUnavailableError, match="move LETHE_HOME elsewhere"):
+            runtime.find_runtime()
+    finally:
+        get_settings.cache_clear()
 
 
 def test_runtime_shows_no_folder_of_lethe_but_the_sandboxs_own() -> None:

@@ -41,21 +41,37 @@ def test_sweep_sends_a_shard_whose_message_was_lost(sent: list[queue.Message]) -
     assert sent == []
     _forget_messages()
     sweeper.sweep()
-    assert sent == [queue.Message(queue.WORK_ON_SHARD, shard_id)]
+    assert sent == [queue.Message(queue.RUNS_QUEUE, shard_id)]
 
 
-def test_sweep_sends_lost_scoring_and_baselines(sent: list[queue.Message]) -> None:
+@pytest.mark.parametrize("work", [Work.SCORING, Work.BASELINES])
+def test_work_that_always_fails_ends_in_a_platform_error(
+    sent: list[queue.Message], monkeypatch: pytest.MonkeyPatch, work: Work
+) -> None:
+    def explode(_: Lease) -> None:
+        raise ValueError("a stored evaluation is damaged")
+
+    monkeypatch.setitem(tasks._DO, work, explode)
     phase = make_phase()
     submission = make_submission(phase)
     with db.transaction() as session:
+        shards.end_all(session, submission.id)
         session.get_one(Submission, submission.id).state = SubmissionState.SCORING
         session.get_one(Phase, phase.id).state = PhaseState.PREPARING
-    sent.clear()
+        owner = submission.id if work is Work.SCORING else None
+        shards.add(session, Shard(work=work, phase_id=phase.id, submission_id=owner, start=0, stop=1))
+    assert sent[-1].queue == queue.SCORING_QUEUE
+    for _ in range(5):
+        tasks.work_on_shard(str(sent[-1].shard_id))
+        sweeper.sweep()
+    if work is Work.SCORING:
+        assert read_submission(submission.id).verdict is Verdict.PLATFORM_ERROR
+    else:
+        with db.reading() as session:
+            assert session.get_one(Phase, phase.id).state is PhaseState.BROKEN
+    count = len(sent)
     sweeper.sweep()
-    assert sent == [
-        queue.Message(queue.SCORE_SUBMISSION, submission.id),
-        queue.Message(queue.SCORE_BASELINES, phase.id),
-    ]
+    assert len(sent) == count
 
 
 def test_shard_that_fails_three_times_is_a_platform_error(
@@ -102,3 +118,16 @@ def test_submission_runs_of_an_ended_submission_do_nothing(sent: list[queue.Mess
     lease = Lease(held, "x:1")
     submission_runs.run_shard(lease)
     assert read_submission(submission.id).verdict is Verdict.PLATFORM_ERROR
+
+
+def test_task_whose_lease_is_lost_while_it_fails_ends_quietly(
+    sent: list[queue.Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose_and_explode(lease: Lease) -> None:
+        with db.transaction() as session:
+            shards.end_all(session, submission.id)
+        raise RuntimeError("too late")
+
+    submission = make_submission(make_phase())
+    monkeypatch.setitem(tasks._DO, Work.RUNS, lose_and_explode)
+    tasks.work_on_shard(str(_shard_of(submission)))

@@ -15,12 +15,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
+import structlog
+
 from core.errors import SandboxUnavailableError
 from submissions_sandbox import scratch
 from submissions_sandbox.confinement import USER_ID
 from worker.sandboxes.base import ENVIRONMENT, ChannelClosedError, Limits
 from worker.sandboxes.cgroup import Cgroup
 from worker.sandboxes.runtime import Runtime, find_runtime
+
+log = structlog.get_logger(__name__)
 
 _COMPLAINT_BYTES = 4096
 _DEATH_S = 10.0
@@ -50,6 +54,8 @@ class BubblewrapSandbox:
         """Start a zygote; see `Sandbox.open`."""
         program, runtime = _program(), find_runtime()
         cgroup = Cgroup.create(memory_bytes=limits.memory_bytes, processes=limits.processes)
+        if cgroup is None:
+            log.warning("sandbox_without_cgroup", consequence="memory is limited for each process only")
         command = [program, *_isolation(), *_files(runtime, limits, cgroup), *_variables(runtime)]
         command += ["--", str(runtime.python), "-s", "-m", "submissions_sandbox"]
         try:

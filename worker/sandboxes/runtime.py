@@ -4,12 +4,13 @@ import importlib.metadata
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import submissions_sandbox
 from core.errors import SandboxUnavailableError
+from core.settings import get_settings
 
 LIBRARIES = ("numpy", "safetensors", "torch")
 """The distributions, with all they require, that a submission may import."""
@@ -43,7 +44,8 @@ def find_runtime() -> Runtime:
     The sandbox sees them at neutral paths: a home folder's name, or Lethe's own folder, does not show.
 
     Raises:
-        SandboxUnavailableError: a library is not installed, or Python lies outside its own prefix.
+        SandboxUnavailableError: a library is not installed, Python lies outside its own prefix, or the
+            home folder, which holds secrets, lies inside what would be shown.
     """
     prefix, executable = Path(sys.base_prefix).resolve(), Path(sys.executable).resolve()
     if not executable.is_relative_to(prefix):
@@ -57,12 +59,21 @@ def find_runtime() -> Runtime:
     shown.update({path: path for path in map(Path, (_LOADER_CACHE, _PROCESSORS)) if path.exists()})
     packages = {Path(submissions_sandbox.__file__).parent, *_library_paths()}
     shown.update({path: _PACKAGES / path.name for path in packages})
+    _check_hides(get_settings().home, shown)
     environment = {
         "LD_LIBRARY_PATH": str(_PYTHON / "lib"),  # the interpreter may have been built for `prefix`
         "PYTHONHOME": str(_PYTHON),
         "PYTHONPATH": str(_PACKAGES),
     }
     return Runtime(shown, links, _PYTHON / executable.relative_to(prefix), environment)
+
+
+def _check_hides(home: Path, shown: Iterable[Path]) -> None:
+    for source in shown:
+        if home.is_relative_to(source):
+            raise SandboxUnavailableError(
+                f"the sandbox would show {home}, which lies inside {source}; move LETHE_HOME elsewhere"
+            )
 
 
 def _library_paths() -> set[Path]:

@@ -1,0 +1,101 @@
+"""Runs of two shards that are recorded at the same time: none is lost, and nobody waits for ever."""
+
+import threading
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from core import db, queue, shards, submissions
+from core.lifecycle import SubmissionState, Verdict
+from core.models import Shard
+from tests.support.competition import make_phase, make_submission, read_submission
+from worker import submission_runs
+from worker.lease import Lease
+from worker.runner import RunOutcome
+from worker.submission_runs import ShardRuns
+
+pytestmark = pytest.mark.usefixtures("installation")
+
+
+class _Evaluator:
+    def evaluate(self, weights: bytes) -> bytes:
+        return b"evaluation of " + weights
+
+
+class _Runner:
+    """Runs nothing: gives the outcome that the test wants, when all shards are there."""
+
+    def __init__(self, outcome: RunOutcome, together: threading.Barrier) -> None:
+        self._outcome, self._together = outcome, together
+
+    def run(self, _seed: int) -> RunOutcome:
+        self._together.wait(20)
+        return self._outcome
+
+
+def _leases(submission_id: UUID) -> list[Lease]:
+    with db.reading() as session:
+        ids = session.scalars(
+            select(Shard.id).where(Shard.submission_id == submission_id).order_by(Shard.start)
+        ).all()
+    leases = [Lease.take(shard_id) for shard_id in ids]
+    return [lease for lease in leases if lease is not None]
+
+
+def _run_together(outcomes: list[RunOutcome]) -> UUID:
+    submission = make_submission(make_phase(n_models=len(outcomes), runs_per_shard=1))
+    loaded = read_submission(submission.id)
+    together = threading.Barrier(len(outcomes))
+    errors: list[BaseException] = []
+
+    def work(lease: Lease, outcome: RunOutcome) -> None:
+        runs = ShardRuns(lease, loaded, _Runner(outcome, together), _Evaluator())  # type: ignore[arg-type]
+        try:
+            submission_runs.run_all(runs, [lease.shard.start])
+        except BaseException as error:
+            errors.append(error)
+
+    leases = _leases(submission.id)
+    with db.transaction() as session:
+        submissions.begin(session, submission.id)
+    threads = [threading.Thread(target=work, args=pair) for pair in zip(leases, outcomes, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    return submission.id
+
+
+def _outcome(verdict: Verdict) -> RunOutcome:
+    weights = b"weights" if verdict is Verdict.OK else None
+    return RunOutcome(verdict, weights, seconds=1.0, log="", message="")
+
+
+def test_runs_recorded_together_all_count_and_scoring_is_asked_for_once(sent: list[queue.Message]) -> None:
+    submission_id = _run_together([_outcome(Verdict.OK)] * 6)
+    assert read_submission(submission_id).state is SubmissionState.SCORING
+    assert [message.queue for message in sent].count(queue.SCORING_QUEUE) == 1
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_failure_recorded_beside_other_runs_deadlocks_nobody(sent: list[queue.Message], attempt: int) -> None:
+    outcomes = [_outcome(Verdict.OK)] * 3 + [_outcome(Verdict.TIMEOUT)] + [_outcome(Verdict.OK)] * 2
+    submission_id = _run_together(outcomes)
+    assert read_submission(submission_id).verdict is Verdict.TIMEOUT
+
+
+def test_run_of_a_submission_that_has_ended_is_not_recorded(sent: list[queue.Message]) -> None:
+    submission = make_submission(make_phase())
+    lease = _leases(submission.id)[0]
+    with db.transaction() as session:
+        shards.end_all(session, submission.id)
+        submissions.give_up(session, submission.id)
+    outcome = _outcome(Verdict.OK)
+    runs = ShardRuns(
+        lease, read_submission(submission.id), _Runner(outcome, threading.Barrier(1)), _Evaluator()
+    )  # type: ignore[arg-type]
+    submission_runs.run_all(runs, [0, 1])
+    with db.reading() as session:
+        assert submissions.count_runs(session, submission.id) == 0
