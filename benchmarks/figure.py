@@ -26,10 +26,12 @@ class Figure:
         return json.dumps(rounded)
 
 
-def measure(name: str, *, ours: Callable[[], None], baseline: Callable[[], None], n: int) -> Figure:
-    """Time both in turn, `n` times after one warm-up each, in seconds."""
+def measure(
+    name: str, *, ours: Callable[[], None], baseline: Callable[[], None], n: int, repeats: int = 1
+) -> Figure:
+    """Time both in turn, `n` times after one warm-up each, in seconds for each of a call's `repeats`."""
     _seconds(ours), _seconds(baseline)
-    pairs = [(_seconds(ours), _seconds(baseline)) for _ in range(n)]
+    pairs = [(_seconds(ours) / repeats, _seconds(baseline) / repeats) for _ in range(n)]
     return Figure(
         name,
         ours=statistics.median(mine for mine, _ in pairs),

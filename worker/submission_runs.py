@@ -15,6 +15,7 @@ from core.submissions import RunResult
 from submissions_sandbox.architectures import Architecture
 from worker.evaluator import EvaluatorProcess, OverflowingModelError
 from worker.lease import Lease
+from worker.preparation import load_bundle
 from worker.runner import RunOutcome, SubmissionInput, SubmissionRunner
 from worker.sandboxes import Limits, find_sandbox
 
@@ -23,6 +24,7 @@ def run_shard(lease: Lease) -> None:
     """Do the runs of a shard that are not stored yet; stop early when no more are wanted."""
     shard = lease.shard
     assert shard.submission_id is not None
+    load_bundle.cache_clear()  # a process that talks to a sandbox holds no test set
     with db.transaction() as session:
         if not submissions.begin(session, shard.submission_id):
             return

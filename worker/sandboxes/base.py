@@ -9,6 +9,7 @@ MIB = 1024 * 1024
 
 ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # a fork faults its memory in anew: in large pages, if it can
     "HOME": "/tmp",  # noqa: S108  # the sandbox's own
     "LANG": "C.UTF-8",
     "MKL_NUM_THREADS": "1",
