@@ -1,6 +1,7 @@
 """Competitions and phases: read from `competition.yaml`, stored, looked up, and brought to readiness."""
 
 import secrets
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -69,6 +70,20 @@ class CompetitionSpec(_Spec):
         if len({phase.slug for phase in phases}) != len(phases):
             raise ValueError("two phases have the same slug")
         return phases
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the preparation of a phase made, by the names of the phase's columns."""
+
+    architecture: dict[str, Any]
+    recipe: dict[str, Any]
+    participant_part_sha256: str
+    secret_part_sha256: str
+    manifest_sha256: str
+    original_sha256: str
+    original_evaluation_sha256: str
+    reference_key: str
 
 
 class Progress(NamedTuple):
@@ -200,11 +215,11 @@ def trained_models(session: Session, reference_key: str) -> dict[int, dict[int, 
     return found
 
 
-def set_prepared(session: Session, phase_id: UUID, made: dict[str, Any]) -> None:
+def set_prepared(session: Session, phase_id: UUID, prepared: Prepared) -> None:
     """Note the bundle and original model of a phase and enqueue its reference models, one a shard."""
     phase = lock(session, phase_id)
-    for column, value in made.items():
-        setattr(phase, column, value)
+    for field in fields(prepared):
+        setattr(phase, field.name, getattr(prepared, field.name))
     for set_index in (REFERENCE_SET, CEILING_SET):
         for one in shards.split(phase.n_models, size=1):
             shards.add(

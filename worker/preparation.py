@@ -14,6 +14,7 @@ import structlog
 from safetensors.torch import save
 
 from core import competitions, db, shards
+from core.competitions import Prepared
 from core.errors import InvalidCompetitionError
 from core.models import Phase, ReferenceModel
 from core.storage import storage
@@ -68,9 +69,16 @@ def prepare_phase(lease: Lease) -> None:
         with db.transaction() as session:
             competitions.mark_broken(session, phase_id, str(error))
         return
+    prepared = _prepare(phase, plan)
+    with db.transaction() as session:
+        competitions.set_prepared(session, phase_id, prepared)
+        shards.finish(session, lease.shard.id, holder=lease.holder)
+
+
+def _prepare(phase: Phase, plan: Plan) -> Prepared:
+    """Draw the bundle, train and measure the original model, and store all of it."""
     bundle = render(plan.faces)
     packed = pack(bundle)
-    started = time.monotonic()
     original = train(
         np.concatenate([bundle.retain.images, bundle.forget.images]),
         np.concatenate([bundle.retain.age_group, bundle.forget.age_group]),
@@ -81,26 +89,22 @@ def prepare_phase(lease: Lease) -> None:
     evaluation = Evaluator(bundle, plan.architecture).evaluate(original)
     log.info(
         "original_trained",
-        phase_id=str(phase_id),
-        seconds=time.monotonic() - started,
+        phase_id=str(phase.id),
         forget_accuracy=float(np.mean(evaluation.forget_logits.argmax(1) == bundle.forget.age_group)),
         retain_accuracy=evaluation.retain_accuracy,
         test_accuracy=evaluation.test_accuracy,
     )
     store = storage()
-    made = {
-        "architecture": plan.architecture.to_dict(),
-        "recipe": plan.recipe.to_dict(),
-        "participant_part_sha256": store.put(packed.participant),
-        "secret_part_sha256": store.put(packed.secret),
-        "manifest_sha256": store.put(packed.manifest),
-        "original_sha256": store.put(save(original)),
-        "original_evaluation_sha256": store.put(evaluation.to_bytes()),
-        "reference_key": _reference_key(packed, plan),
-    }
-    with db.transaction() as session:
-        competitions.set_prepared(session, phase_id, made)
-        shards.finish(session, lease.shard.id, holder=lease.holder)
+    return Prepared(
+        architecture=plan.architecture.to_dict(),
+        recipe=plan.recipe.to_dict(),
+        participant_part_sha256=store.put(packed.participant),
+        secret_part_sha256=store.put(packed.secret),
+        manifest_sha256=store.put(packed.manifest),
+        original_sha256=store.put(save(original)),
+        original_evaluation_sha256=store.put(evaluation.to_bytes()),
+        reference_key=_reference_key(packed, plan),
+    )
 
 
 def train_references(lease: Lease) -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from core import competitions, db, queue
+from core.competitions import Prepared
 from core.errors import InvalidCompetitionError, NotFoundError
 from core.lifecycle import PhaseState
 from core.models import Baseline, Phase, ReferenceModel, Shard, Work
-from tests.support.competition import make_phase
+from tests.support.competition import make_phase, numbers
 
 pytestmark = pytest.mark.usefixtures("installation")
 
@@ -25,21 +26,6 @@ def _finish_all(phase: Phase) -> None:
     with db.transaction() as session:
         for shard in session.query(Shard).where(Shard.phase_id == phase.id):
             shard.done = True
-
-
-def _baseline(phase: Phase, name: str) -> Baseline:
-    return Baseline(
-        phase_id=phase.id,
-        name=name,
-        scoring_version="test",
-        final_score=0.1,
-        forgetting_quality=0.1,
-        retain_ratio=1.0,
-        test_ratio=1.0,
-        retain_accuracy=0.9,
-        test_accuracy=0.4,
-        n_models=4,
-    )
 
 
 def test_read_spec_the_demo_is_valid() -> None:
@@ -100,7 +86,7 @@ def test_preparation_asks_for_every_model_of_both_sets_then_for_baselines(sent: 
     _finish_all(phase)
     sent.clear()
     with db.transaction() as session:
-        competitions.set_prepared(session, phase.id, {"reference_key": "f" * 64, "original_sha256": "0" * 64})
+        competitions.set_prepared(session, phase.id, Prepared({}, {}, *["f" * 64] * 6))
         competitions.request_baselines_if_complete(session, competitions.lock(session, phase.id))
     assert [message.queue for message in sent] == [queue.RUNS_QUEUE] * 2 * phase.n_models
     sent.clear()
@@ -132,7 +118,7 @@ def test_open_with_baselines_twice_stores_them_once() -> None:
     phase = make_phase(ready=False)
     for _ in range(2):
         with db.transaction() as session:
-            both = [_baseline(phase, "ceiling"), _baseline(phase, "floor")]
+            both = [Baseline(phase_id=phase.id, name=name, **numbers(0.1)) for name in ("ceiling", "floor")]
             competitions.open_with_baselines(session, phase.id, both)
     with db.reading() as session:
         assert session.get_one(Phase, phase.id).state is PhaseState.READY

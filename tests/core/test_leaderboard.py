@@ -6,7 +6,7 @@ from core import db, leaderboard, submissions
 from core.lifecycle import Verdict
 from core.models import Phase, Score
 from core.submissions import RunResult
-from tests.support.competition import make_phase, make_submission
+from tests.support.competition import make_phase, make_submission, numbers
 
 pytestmark = pytest.mark.usefixtures("installation")
 
@@ -19,18 +19,8 @@ def _finish(phase: Phase, *, user: str, final_score: float, seconds: float = 1.0
             submissions.begin(session, submission.id)
             result = RunResult(Verdict.OK, seconds=seconds + run_index, evaluation_sha256="0" * 64)
             submissions.record_run(session, submission.id, run_index, result)
-    score = Score(
-        scoring_version="test",
-        final_score=final_score,
-        forgetting_quality=final_score,
-        retain_ratio=1.0,
-        test_ratio=1.0,
-        retain_accuracy=0.9,
-        test_accuracy=0.4,
-        n_models=phase.n_models,
-    )
     with db.transaction() as session:
-        submissions.record_score(session, submission.id, score)
+        submissions.record_score(session, submission.id, Score(**numbers(final_score)))
 
 
 def _board(phase: Phase) -> leaderboard.Leaderboard:

@@ -12,7 +12,7 @@ from core.lifecycle import SubmissionState, Verdict, check_transition
 from core.models import Phase, Run, Score, Shard, Submission, Work
 from core.storage import storage
 from core.submissions import RunResult, Upload
-from tests.support.competition import HONEST, make_phase, make_submission, read_submission
+from tests.support.competition import HONEST, make_phase, make_submission, numbers, read_submission
 
 pytestmark = pytest.mark.usefixtures("installation")
 
@@ -23,19 +23,6 @@ def _record(submission_id: UUID, run_index: int, result: RunResult = OK) -> None
     with db.transaction() as session:
         submissions.begin(session, submission_id)
         submissions.record_run(session, submission_id, run_index, result)
-
-
-def _score() -> Score:
-    return Score(
-        scoring_version="test",
-        final_score=0.1,
-        forgetting_quality=0.1,
-        retain_ratio=1.0,
-        test_ratio=1.0,
-        retain_accuracy=0.9,
-        test_accuracy=0.4,
-        n_models=4,
-    )
 
 
 def test_accept_stores_source_and_queues_every_run_after_the_commit(sent: list[queue.Message]) -> None:
@@ -140,7 +127,7 @@ def test_last_run_enqueues_scoring_once_and_score_finishes(sent: list[queue.Mess
         assert [(shard.id, shard.work) for shard in left] == [(message.shard_id, Work.SCORING)]
     for _ in range(2):
         with db.transaction() as session:
-            submissions.record_score(session, submission.id, _score())
+            submissions.record_score(session, submission.id, Score(**numbers(0.1)))
     finished = read_submission(submission.id)
     assert (finished.state, finished.verdict) == (SubmissionState.FINISHED, Verdict.OK)
     with db.reading() as session:

@@ -1,5 +1,6 @@
 """A small competition with a phase that is ready, for tests that do not prepare one."""
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import update
@@ -33,6 +34,20 @@ def make_submission(phase: Phase, *, user: str = "ann", source: bytes = HONEST) 
         owner = users.create_user(session, user).user
         phase = session.get_one(Phase, phase.id)
         return submissions.accept(session, phase, owner, Upload("submission.py", source)).submission
+
+
+def numbers(final_score: float) -> dict[str, Any]:
+    """Return the columns of a score or a baseline."""
+    return {
+        "scoring_version": "test",
+        "final_score": final_score,
+        "forgetting_quality": final_score,
+        "retain_ratio": 1.0,
+        "test_ratio": 1.0,
+        "retain_accuracy": 0.9,
+        "test_accuracy": 0.4,
+        "n_models": 4,
+    }
 
 
 def read_submission(submission_id: UUID) -> Submission:
