@@ -1,9 +1,7 @@
 """The embedded installation: starts broker, API, worker and sweeper as children, and ends with them."""
 
-import ctypes
 import fcntl
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -19,16 +17,14 @@ import httpx2
 import migrations
 from core import db
 from core.errors import LetheError
+from core.processes import NO_SANDBOX_STATUS, die_with_parent
 from core.settings import Settings, get_settings
 
-_LIBC = ctypes.CDLL(None)  # before any fork: a child must not have to load it
-_PR_SET_PDEATHSIG = 1
 _MAX_SOCKET_PATH = 100
 _MAX_RESTARTS = 5  # in a row; a service that has run for a while starts counting anew
 _RUNS_WELL_S = 60.0
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 10.0
-_NO_SANDBOX_STATUS = 3
 
 
 class InstallationError(LetheError):
@@ -60,7 +56,7 @@ class Service:
                 stderr=subprocess.STDOUT,
                 env=dict(self.environment),
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  # one system call, which takes no lock
+                preexec_fn=die_with_parent,  # noqa: PLW1509  # one system call, which takes no lock
             )
 
     def stop(self) -> None:
@@ -125,7 +121,7 @@ class Supervisor:
             if status is None:
                 continue
             hopeless = service.starts > _MAX_RESTARTS or (
-                service.name == "worker" and status == _NO_SANDBOX_STATUS
+                service.name == "worker" and status == NO_SANDBOX_STATUS
             )
             if hopeless:
                 raise InstallationError(
@@ -212,7 +208,3 @@ def _free_port(wanted: int) -> int:
             found: int = probe.getsockname()[1]
             return found
     raise InstallationError("no port is free on 127.0.0.1")
-
-
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

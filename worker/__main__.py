@@ -3,7 +3,6 @@
 `python -m worker` runs the Celery worker, `python -m worker sweeper` the sweeper.
 """
 
-import ctypes
 import os
 import signal
 import sys
@@ -14,12 +13,10 @@ from celery.signals import worker_process_init
 
 from core import db, logs, queue, shards
 from core.errors import SandboxUnavailableError
+from core.processes import NO_SANDBOX_STATUS, die_with_parent
 from core.settings import get_settings
 
 log = structlog.get_logger(__name__)
-
-NO_SANDBOX_STATUS = 3
-_PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> int:
@@ -70,7 +67,7 @@ def _run_worker() -> int:
 
 def _die_with_parent(**_: object) -> None:
     """End a pool process with its parent; it would otherwise go on under a lease that was given away."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
 
 
 def _run_sweeper() -> int:

@@ -7,10 +7,9 @@ from tests.support.api import (
     PHASE,
     add_baselines,
     add_finished,
-    numbers,
     on_both_databases,
 )
-from tests.support.competition import HONEST
+from tests.support.competition import HONEST, numbers
 
 
 @on_both_databases

@@ -12,8 +12,8 @@ from core import db, submissions
 from core.competitions import find_phase
 from core.lifecycle import PhaseState
 from core.models import Score
-from tests.support.api import PHASE, add_baselines, add_finished, numbers, run_all
-from tests.support.competition import HONEST
+from tests.support.api import PHASE, add_baselines, add_finished, run_all
+from tests.support.competition import HONEST, numbers
 from tests.support.requirements import find_program
 
 pytestmark = pytest.mark.browser

@@ -7,8 +7,8 @@ import pytest
 from core import db, submissions
 from core.lifecycle import Verdict
 from core.models import Score
-from tests.support.api import HIDDEN, PHASE, numbers, on_both_databases, run_all
-from tests.support.competition import HONEST
+from tests.support.api import HIDDEN, PHASE, on_both_databases, run_all
+from tests.support.competition import HONEST, numbers
 
 SECRET = "<participant bytes>"
 

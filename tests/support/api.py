@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message
 from core import competitions, db, submissions
 from core.lifecycle import SubmissionState, Verdict
 from core.models import Baseline, Run, Score, Submission, User
+from tests.support.competition import numbers
 
 PHASE = "/api/v1/competitions/faces/phases/check"
 HIDDEN = "/api/v1/competitions/faces/phases/feedback"
@@ -27,20 +28,6 @@ class Participant:
 
     user: User
     headers: dict[str, str]
-
-
-def numbers(final_score: float, **changes: float) -> dict[str, Any]:
-    """Return the columns of a score."""
-    return {
-        "scoring_version": "neurips2023-1",
-        "final_score": final_score,
-        "forgetting_quality": final_score,
-        "retain_ratio": 1.0,
-        "test_ratio": 1.0,
-        "retain_accuracy": 0.9,
-        "test_accuracy": 0.4,
-        "n_models": 4,
-    } | changes
 
 
 def run_all(
