@@ -3,7 +3,7 @@
 from scoring.confidence import logit_scaled_confidence
 from scoring.epsilon import example_epsilons
 from scoring.final import Measurements, Score, final_score, score, utility_ratio
-from scoring.forgetting import forgetting_quality
+from scoring.forgetting import example_qualities, forgetting_quality
 
 # Changes with any change of a number; stored scores are keyed by it.
 SCORING_VERSION = "neurips2023-1"
@@ -13,6 +13,7 @@ __all__ = [
     "Measurements",
     "Score",
     "example_epsilons",
+    "example_qualities",
     "final_score",
     "forgetting_quality",
     "logit_scaled_confidence",

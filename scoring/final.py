@@ -1,29 +1,50 @@
 """The final score: forgetting quality, paid for with any loss of accuracy."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.confidence import logit_scaled_confidence
 from scoring.epsilon import example_epsilons
 from scoring.forgetting import forgetting_quality
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """What the evaluator measured on one side: the unlearned models, or the references.
+    """What scoring needs to know of one side: the unlearned models, or the references.
 
     Attributes:
-        forget_logits: [n_models, n_examples, n_classes] float32.
+        confidences: [n_models, n_examples] float64, logit-scaled, of the forget set.
         retain_accuracies: [n_models] float64, fractions of the retain set, 0..1.
         test_accuracies: [n_models] float64, fractions of the test set, 0..1.
+
+    Raises:
+        ValueError: the shapes do not fit each other.
     """
 
-    forget_logits: NDArray[np.floating[Any]]
+    confidences: NDArray[np.float64]
     retain_accuracies: NDArray[np.float64]
     test_accuracies: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.confidences.ndim != 2:
+            raise ValueError(f"confidences must be [n_models, n_examples], but are {self.confidences.shape}")
+        for name in ("retain_accuracies", "test_accuracies"):
+            shape = getattr(self, name).shape
+            if shape != (self.n_models,):
+                raise ValueError(f"{name} are of shape {shape} for {self.n_models} models")
+
+    @property
+    def n_models(self) -> int:
+        """N, the number of models."""
+        return len(self.confidences)
+
+    def take(self, models: NDArray[np.intp]) -> Self:
+        """Return the measurements of some models, in the order of their indices; one may come twice."""
+        return type(self)(
+            self.confidences[models], self.retain_accuracies[models], self.test_accuracies[models]
+        )
 
 
 @dataclass(frozen=True)
@@ -54,36 +75,20 @@ class Score:
     reference_test_accuracy: float
 
 
-def score(
-    unlearned: Measurements,
-    reference: Measurements,
-    *,
-    labels: NDArray[np.integer[Any]],
-    delta: float = 1e-5,
-) -> Score:
+def score(unlearned: Measurements, reference: Measurements, *, delta: float = 1e-5) -> Score:
     """Score N unlearned models against N references.
 
     Args:
         unlearned: the submission's N models.
         reference: N models retrained without the forget set, on the same forget examples.
-        labels: [n_examples], true classes of the forget set, 0..n_classes − 1.
         delta: the δ of (ε, δ)-indistinguishability, in [0, 1).
 
     Raises:
         ValueError: shapes or counts that do not fit, fewer than 3 models, a confidence or accuracy that
             is not finite; the message names the numbers.
     """
-    epsilons = example_epsilons(
-        logit_scaled_confidence(unlearned.forget_logits, labels),
-        logit_scaled_confidence(reference.forget_logits, labels),
-        delta=delta,
-    )
-    n_models, n_examples = unlearned.forget_logits.shape[:2]
-    for side in (unlearned, reference):
-        for accuracies in (side.retain_accuracies, side.test_accuracies):
-            if accuracies.shape != (n_models,):
-                raise ValueError(f"accuracies of shape {accuracies.shape} for {n_models} models")
-    quality = forgetting_quality(epsilons, n_models)
+    epsilons = example_epsilons(unlearned.confidences, reference.confidences, delta=delta)
+    quality = forgetting_quality(epsilons, unlearned.n_models)
     retain_ratio = utility_ratio(unlearned.retain_accuracies, reference.retain_accuracies)
     test_ratio = utility_ratio(unlearned.test_accuracies, reference.test_accuracies)
     return Score(
@@ -92,8 +97,8 @@ def score(
         retain_ratio=retain_ratio,
         test_ratio=test_ratio,
         epsilons=epsilons,
-        n_models=n_models,
-        n_examples=n_examples,
+        n_models=unlearned.n_models,
+        n_examples=epsilons.size,
         unlearned_retain_accuracy=float(unlearned.retain_accuracies.mean()),
         unlearned_test_accuracy=float(unlearned.test_accuracies.mean()),
         reference_retain_accuracy=float(reference.retain_accuracies.mean()),

@@ -26,10 +26,15 @@ def forgetting_quality(epsilons: NDArray[np.float64], n_models: int) -> float:
 
     Source: *Evaluation for the NeurIPS Machine Unlearning Competition* (2023), "computing H".
     """
+    return float(example_qualities(epsilons, n_models).mean())
+
+
+def example_qualities(epsilons: NDArray[np.float64], n_models: int) -> NDArray[np.float64]:
+    """Return H(ε) of every forget example, [n_examples] float64 of 0..1; arguments as of their mean, F."""
     if n_models < MIN_MODELS:
         raise ValueError(f"forgetting quality needs at least {MIN_MODELS} models, got {n_models}")
     if not epsilons.size or not np.all((epsilons >= 0.0) & (epsilons <= EPSILON_CAP)):
         raise ValueError(f"forgetting quality needs epsilons within 0..{EPSILON_CAP:g}, got {epsilons}")
     bucket = np.floor(epsilons / _BUCKET).astype(np.intp)
     measurable = (bucket + 1) * _BUCKET <= ceil(log(n_models - 1))
-    return float(np.where(measurable, np.ldexp(1.0, -bucket), 0.0).mean())
+    return np.where(measurable, np.ldexp(1.0, -bucket), 0.0)

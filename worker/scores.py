@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import scoring
 from core import competitions, db, shards, submissions
@@ -57,8 +58,8 @@ def _reference_set(phase: Phase, set_index: int) -> list[str]:
 
 def _score(phase: Phase, unlearned: list[str], reference: list[str]) -> dict[str, Any]:
     """Return the columns of a score from the hashes of both sides' evaluations."""
-    forget = load_bundle(BundleParts.of(phase)).forget
-    score = scoring.score(_measurements(unlearned), _measurements(reference), labels=forget.age_group)
+    labels = load_bundle(BundleParts.of(phase)).forget.age_group
+    score = scoring.score(_measurements(unlearned, labels), _measurements(reference, labels))
     return {
         "scoring_version": scoring.SCORING_VERSION,
         "final_score": score.final_score,
@@ -71,11 +72,13 @@ def _score(phase: Phase, unlearned: list[str], reference: list[str]) -> dict[str
     }
 
 
-def _measurements(evaluation_sha256s: list[str]) -> scoring.Measurements:
+def _measurements(evaluation_sha256s: list[str], labels: NDArray[np.int64]) -> scoring.Measurements:
     store = storage()
     models = [Evaluation.from_bytes(store.get(sha256)) for sha256 in evaluation_sha256s]
     return scoring.Measurements(
-        forget_logits=np.stack([model.forget_logits for model in models]),
+        confidences=scoring.logit_scaled_confidence(
+            np.stack([model.forget_logits for model in models]), labels
+        ),
         retain_accuracies=np.array([model.retain_accuracy for model in models]),
         test_accuracies=np.array([model.test_accuracy for model in models]),
     )

@@ -1,5 +1,6 @@
 """Logit-scaled confidence against its definition, computed one example at a time in decimals."""
 
+import re
 from decimal import Decimal, localcontext
 
 import numpy as np
@@ -43,23 +44,32 @@ def test_confidence_leaves_its_logits_alone():
     np.testing.assert_array_equal(logits, before)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_confidence_of_logits_that_are_not_finite_is_nan_without_a_warning(bad):
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_logit_that_is_not_finite_is_refused_with_its_place(bad):
     logits = np.zeros((2, 2, 10), np.float32)
     logits[1, 0, 5] = bad
-    confidence = logit_scaled_confidence(logits, np.array([5, 5]))
-    np.testing.assert_array_equal(np.isnan(confidence), [[False, False], [True, False]])
+    with pytest.raises(ValueError, match=rf"model 1, example 0, class 5 is {bad}, .*1 such"):
+        logit_scaled_confidence(logits, np.array([5, 5]))
 
 
-def test_confidence_of_labels_outside_the_classes_is_refused():
-    with pytest.raises(ValueError, match=r"-1 to 3, not within 0\.\.9"):
-        logit_scaled_confidence(np.zeros((1, 2, 10)), np.array([-1, 3]))
-    with pytest.raises(ValueError, match=r"3 to 10, not within 0\.\.9"):
-        logit_scaled_confidence(np.zeros((1, 2, 10)), np.array([10, 3]))
+@pytest.mark.parametrize("label", [-1, 10])
+def test_a_label_outside_the_classes_is_refused_with_its_place(label):
+    with pytest.raises(ValueError, match=rf"label of example 1 is {label}, not within 0\.\.9 \(1 such"):
+        logit_scaled_confidence(np.zeros((1, 2, 10)), np.array([3, label]))
 
 
-def test_confidence_of_shapes_that_do_not_fit_is_refused():
-    with pytest.raises(ValueError, match=r"\(1, 2, 10\) do not fit labels of shape \(3,\)"):
-        logit_scaled_confidence(np.zeros((1, 2, 10)), np.array([0, 1, 2]))
-    with pytest.raises(ValueError, match=r"\(2, 10\) do not fit"):
-        logit_scaled_confidence(np.zeros((2, 10)), np.array([0, 1]))
+@pytest.mark.parametrize("dtype", [np.float16, np.int64])
+def test_logits_of_a_type_that_loses_digits_are_refused(dtype):
+    with pytest.raises(ValueError, match=f"logits are {np.dtype(dtype)}"):
+        logit_scaled_confidence(np.zeros((1, 2, 10), dtype), np.array([0, 1]))
+
+
+def test_labels_that_are_not_integers_are_refused():
+    with pytest.raises(ValueError, match="integers, not float64"):
+        logit_scaled_confidence(np.zeros((1, 2, 10)), np.array([0.0, 1.0]))
+
+
+@pytest.mark.parametrize(("logits", "labels"), [((1, 2, 10), 3), ((2, 10), 2), ((1, 2, 1), 2)])
+def test_shapes_that_do_not_fit_are_refused_with_both(logits, labels):
+    with pytest.raises(ValueError, match=re.escape(f"{logits} do not fit labels of shape ({labels},)")):
+        logit_scaled_confidence(np.zeros(logits), np.zeros(labels, np.int64))

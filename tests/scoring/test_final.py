@@ -10,29 +10,25 @@ from scoring import (
     example_epsilons,
     final_score,
     forgetting_quality,
-    logit_scaled_confidence,
     score,
     utility_ratio,
 )
 
 N_MODELS, N_EXAMPLES = 12, 7
-LABELS = np.random.default_rng(1).integers(0, 10, N_EXAMPLES)
 
 
 def measurements(seed, *, n_models=N_MODELS, shift=0.0):
     generator = np.random.default_rng(seed)
-    logits = generator.normal(size=(n_models, N_EXAMPLES, 10)).astype(np.float32)
-    logits[:, np.arange(N_EXAMPLES), LABELS] += np.float32(shift)
-    return Measurements(logits, generator.uniform(0.5, 0.9, n_models), generator.uniform(0.2, 0.4, n_models))
+    confidences = generator.normal(shift, size=(n_models, N_EXAMPLES))
+    return Measurements(
+        confidences, generator.uniform(0.5, 0.9, n_models), generator.uniform(0.2, 0.4, n_models)
+    )
 
 
 def test_score_is_made_of_its_parts():
     unlearned, reference = measurements(2, shift=0.5), measurements(3)
-    result = score(unlearned, reference, labels=LABELS)
-    epsilons = example_epsilons(
-        logit_scaled_confidence(unlearned.forget_logits, LABELS),
-        logit_scaled_confidence(reference.forget_logits, LABELS),
-    )
+    result = score(unlearned, reference)
+    epsilons = example_epsilons(unlearned.confidences, reference.confidences)
     np.testing.assert_array_equal(result.epsilons, epsilons)
     assert result.forgetting_quality == forgetting_quality(epsilons, N_MODELS) > 0
     assert result.unlearned_retain_accuracy == unlearned.retain_accuracies.mean()
@@ -48,37 +44,46 @@ def test_score_is_made_of_its_parts():
 def test_models_pushed_towards_their_labels_score_far_below_models_like_the_references():
     references, alike = measurements(4, n_models=32), measurements(5, n_models=32)
     pushed = measurements(5, n_models=32, shift=4.0)
-    alike_score, pushed_score = (score(m, references, labels=LABELS).final_score for m in (alike, pushed))
+    alike_score, pushed_score = (score(m, references).final_score for m in (alike, pushed))
     assert 0 < pushed_score < alike_score / 5
 
 
 def test_score_passes_delta_on():
     unlearned, reference = measurements(2), measurements(3)
-    strict = score(unlearned, reference, labels=LABELS, delta=0.0)
-    loose = score(unlearned, reference, labels=LABELS, delta=0.2)
+    strict = score(unlearned, reference, delta=0.0)
+    loose = score(unlearned, reference, delta=0.2)
     assert np.all(loose.epsilons < strict.epsilons)
 
 
 def test_score_of_unequal_numbers_of_models_names_both():
     with pytest.raises(ValueError, match=r"\(12, 7\) and \(11, 7\)"):
-        score(measurements(2), measurements(3, n_models=11), labels=LABELS)
+        score(measurements(2), measurements(3, n_models=11))
 
 
 @pytest.mark.parametrize("field", ["retain_accuracies", "test_accuracies"])
-def test_score_of_accuracies_for_other_models_names_the_numbers(field):
-    short = dataclasses.replace(measurements(2), **{field: np.full(11, 0.5)})
-    with pytest.raises(ValueError, match=r"\(11,\) for 12 models"):
-        score(short, measurements(3), labels=LABELS)
-    with pytest.raises(ValueError, match=r"\(11,\) for 12 models"):
-        score(measurements(3), short, labels=LABELS)
+def test_accuracies_for_other_models_are_refused_with_the_numbers(field):
+    with pytest.raises(ValueError, match=rf"{field} are of shape \(11,\) for 12 models"):
+        dataclasses.replace(measurements(2), **{field: np.full(11, 0.5)})
+
+
+def test_measurements_of_one_dimension_are_refused_with_their_shape():
+    with pytest.raises(ValueError, match=r"\[n_models, n_examples\], but are \(5,\)"):
+        Measurements(np.zeros(5), np.zeros(5), np.zeros(5))
+
+
+def test_taken_models_keep_their_own_numbers_together():
+    all_of_them = measurements(2)
+    taken = all_of_them.take(np.array([3, 0, 3]))
+    for field in ("confidences", "retain_accuracies", "test_accuracies"):
+        np.testing.assert_array_equal(getattr(taken, field), getattr(all_of_them, field)[[3, 0, 3]])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_score_of_logits_that_are_not_finite_names_the_place(bad):
+def test_score_of_confidences_that_are_not_finite_names_the_place(bad):
     unlearned, reference = measurements(2), measurements(3)
-    reference.forget_logits[4, 6, LABELS[6]] = bad
-    with pytest.raises(ValueError, match="reference confidence of model 4, example 6 is nan"):
-        score(unlearned, reference, labels=LABELS)
+    reference.confidences[4, 6] = bad
+    with pytest.raises(ValueError, match=f"reference confidence of model 4, example 6 is {bad}"):
+        score(unlearned, reference)
 
 
 def test_utility_ratio_is_of_the_means_and_not_capped():
