@@ -20,18 +20,26 @@ class Figure:
 
     def to_json(self) -> str:
         """Return the figure as one line of JSON."""
-        rounded = {
-            key: round(value, 5) if isinstance(value, float) else value for key, value in asdict(self).items()
-        }
+        values = asdict(self).items()
+        rounded = {key: float(f"{value:.4g}") if isinstance(value, float) else value for key, value in values}
         return json.dumps(rounded)
 
 
 def measure(
-    name: str, *, ours: Callable[[], None], baseline: Callable[[], None], n: int, repeats: int = 1
+    name: str,
+    *,
+    ours: Callable[[], object],
+    baseline: Callable[[], object],
+    n: int,
+    repeats: int = 1,
+    baseline_repeats: int | None = None,
 ) -> Figure:
-    """Time both in turn, `n` times after one warm-up each, in seconds for each of a call's `repeats`."""
+    """Time both in turn, `n` times after one warm-up each, in seconds for each of a call's `repeats`.
+
+    A baseline too slow for as many repeats may have its own number of them.
+    """
     _seconds(ours), _seconds(baseline)
-    pairs = [(_seconds(ours) / repeats, _seconds(baseline) / repeats) for _ in range(n)]
+    pairs = [(_seconds(ours) / repeats, _seconds(baseline) / (baseline_repeats or repeats)) for _ in range(n)]
     return Figure(
         name,
         ours=statistics.median(mine for mine, _ in pairs),
@@ -42,7 +50,7 @@ def measure(
     )
 
 
-def _seconds(action: Callable[[], None]) -> float:
+def _seconds(action: Callable[[], object]) -> float:
     started = time.perf_counter()
     action()
     return time.perf_counter() - started

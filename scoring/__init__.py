@@ -4,12 +4,11 @@ from scoring.confidence import logit_scaled_confidence
 from scoring.epsilon import example_epsilons
 from scoring.final import Measurements, Score, final_score, score, utility_ratio
 from scoring.forgetting import example_qualities, forgetting_quality
-
-# Changes with any change of a number; stored scores are keyed by it.
-SCORING_VERSION = "neurips2023-1"
+from scoring.versions import SCORING_VERSION, VERSIONS
 
 __all__ = [
     "SCORING_VERSION",
+    "VERSIONS",
     "Measurements",
     "Score",
     "example_epsilons",

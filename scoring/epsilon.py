@@ -1,14 +1,18 @@
 """Epsilon: for each forget example, how well the best attack tells unlearned from reference models."""
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.attacks import Example
+from scoring import attacks
+from scoring.attacks import DISCARDED, Samples, best_at_data_points, sort_samples
 
 EPSILON_CAP = 50.0
 MIN_MODELS = 3
+MAX_CONFIDENCE = 1e4  # far beyond any softmax in float64; the grids have 100 thresholds a unit
 _MIN_RANGE_RATIO = 0.01
-_DISCARDED = -np.inf
 
 
 def example_epsilons(
@@ -27,16 +31,23 @@ def example_epsilons(
 
     Raises:
         ValueError: unequal or wrong shapes, fewer than 3 models, no examples, or a confidence that is
-            not finite; the message names the numbers.
+            not finite or beyond ±10⁴; the message shows the value and where.
 
     Source: *Evaluation for the NeurIPS Machine Unlearning Competition* (2023) and its released code.
     """
     _check_shapes(unlearned, reference)
-    _check_finite("unlearned", unlearned)
-    _check_finite("reference", reference)
-    table = epsilon_table(unlearned.shape[0], delta=delta).ravel()
-    samples = zip(unlearned.T, reference.T, strict=True)
-    return np.array([_epsilon(Example(*pair), table) for pair in samples])
+    _check_values("unlearned", unlearned)
+    _check_values("reference", reference)
+    samples = sort_samples(unlearned, reference)
+    table = epsilon_table(samples.n_models, delta=delta).ravel()
+    best = _best_on_grids()(samples, table)
+    for example in np.flatnonzero(best == DISCARDED).tolist():
+        best[example] = best_at_data_points(samples, example, table)
+    # Still discarded: two identical constants, which no attack can tell apart.
+    epsilons = np.clip(best, 0.0, EPSILON_CAP).astype(np.float64)
+    # A collapsed sample gives itself away, even between the thresholds.
+    epsilons[samples.range_ratio < _MIN_RANGE_RATIO] = EPSILON_CAP
+    return epsilons
 
 
 def epsilon_table(n_models: int, *, delta: float) -> NDArray[np.float32]:
@@ -57,23 +68,20 @@ def epsilon_table(n_models: int, *, delta: float) -> NDArray[np.float32]:
         by_false_negatives = log_rest[:, np.newaxis] - log_rate
         by_false_positives = log_rest - log_rate[:, np.newaxis]
     table: NDArray[np.float32] = np.fmax(by_false_negatives, by_false_positives).clip(min=0.0)
-    table[np.isnan(table)] = _DISCARDED
-    table[0, :] = table[:, 0] = _DISCARDED
+    table[np.isnan(table)] = DISCARDED
+    table[0, :] = table[:, 0] = DISCARDED
     table[0, 0] = np.inf
     return table
 
 
-def _epsilon(example: Example, table: NDArray[np.float32]) -> float:
-    if example.range_ratio() < _MIN_RANGE_RATIO:
-        return EPSILON_CAP  # a collapsed sample gives itself away, even between the thresholds
-    best = max(
-        table[example.single_threshold_cells()].max(initial=_DISCARDED),
-        table[example.double_threshold_cells()].max(),
-    )
-    if best == _DISCARDED:
-        best = table[example.data_point_cells()].max()
-    # Still discarded: two identical constants, which no attack can tell apart.
-    return min(max(float(best), 0.0), EPSILON_CAP)
+@cache
+def _best_on_grids() -> Callable[[Samples, NDArray[np.float32]], NDArray[np.float32]]:
+    """Return the compiled attacks where there is a compiler, else the same in NumPy."""
+    try:
+        from scoring.kernel import best_on_grids
+    except ImportError:
+        return attacks.best_on_grids
+    return best_on_grids
 
 
 def _check_shapes(unlearned: NDArray[np.float64], reference: NDArray[np.float64]) -> None:
@@ -89,11 +97,11 @@ def _check_shapes(unlearned: NDArray[np.float64], reference: NDArray[np.float64]
         )
 
 
-def _check_finite(side: str, confidences: NDArray[np.float64]) -> None:
-    bad = np.argwhere(~np.isfinite(confidences))
+def _check_values(side: str, confidences: NDArray[np.float64]) -> None:
+    bad = np.argwhere(~(np.abs(confidences) <= MAX_CONFIDENCE))
     if bad.size:
         model, example = bad[0]
         raise ValueError(
             f"the {side} confidence of model {model}, example {example} is {confidences[model, example]}, "
-            f"not a finite number ({len(bad)} such in all)"
+            f"not a number within ±{MAX_CONFIDENCE:g} ({len(bad)} such in all)"
         )

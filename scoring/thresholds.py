@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_PER_UNIT = 100
-_BUFFER = 2.0
-_N_LEFT_ENDS = 400
+PER_UNIT = 100
+BUFFER = 2.0
+N_LEFT_ENDS = 400
 
 
 class Windows(NamedTuple):
@@ -57,7 +57,7 @@ def single_thresholds(low: float, high: float) -> NDArray[np.float64]:
     Returns:
         [n] float64, ascending, each a float32 number; empty if `low` equals `high`.
     """
-    return linspace_float32(low, high, ceil((high - low) * _PER_UNIT)).astype(np.float64)
+    return linspace_float32(low, high, ceil((high - low) * PER_UNIT)).astype(np.float64)
 
 
 def double_thresholds(low: float, high: float) -> Windows:
@@ -71,7 +71,7 @@ def double_thresholds(low: float, high: float) -> Windows:
         400 left ends for each of 400 right ends (401 where rounding makes their span exceed 4).
     """
     width = high - low
-    first, last = low + width - _BUFFER, high + _BUFFER
-    right = np.linspace(first, last, ceil((last - first) * _PER_UNIT))
-    left = np.linspace(right - width - _BUFFER, right - width + _BUFFER, _N_LEFT_ENDS)
+    first, last = low + width - BUFFER, high + BUFFER
+    right = np.linspace(first, last, ceil((last - first) * PER_UNIT))
+    left = np.linspace(right - width - BUFFER, right - width + BUFFER, N_LEFT_ENDS)
     return Windows(left, right)

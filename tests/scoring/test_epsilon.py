@@ -1,15 +1,18 @@
 """Epsilons against the released metric's own outputs, and against its rules written out the slow way."""
 
+import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scoring import example_epsilons, forgetting_quality
+from scoring import attacks, epsilon, example_epsilons, forgetting_quality, kernel
 from scoring.epsilon import epsilon_table
+from scoring.thresholds import double_thresholds, single_thresholds
+from tests.support.slow_epsilon import epsilon_of_errors, slow_epsilon
 
 with np.load(Path(__file__).parent / "golden" / "forgetting_quality.npz") as archive:
     GOLDEN = dict(archive)
@@ -20,74 +23,6 @@ needs_vector_log = pytest.mark.skipif(
     np.log(np.float32(25 / 64)) == np.float32(np.log(25 / 64)),
     reason="NumPy takes float32 logarithms from the C library here: needs an x86-64 CPU with AVX2",
 )
-
-
-# The reference: the published rules as loops and [models × thresholds] comparisons; nothing is looked up.
-
-
-def mean_float32(n_errors, n_models):
-    errors = torch.zeros(n_models, dtype=torch.float32)
-    errors[:n_errors] = 1
-    return torch.mean(errors).numpy()
-
-
-def epsilon_of_errors(false_positives, false_negatives, n_models, delta):
-    """The epsilon of one threshold, or None where it is discarded."""
-    fpr, fnr = mean_float32(false_positives, n_models), mean_float32(false_negatives, n_models)
-    if fpr == 0 and fnr == 0:
-        return np.inf
-    if fpr == 0 or fnr == 0:
-        return None
-    with np.errstate(all="ignore"):
-        candidates = [np.log(1 - delta - fpr) - np.log(fnr), np.log(1 - delta - fnr) - np.log(fpr)]
-    assert all(c.dtype == np.float32 for c in candidates)
-    defined = [c for c in candidates if not np.isnan(c)]
-    return max(0, *defined) if defined else None
-
-
-def errors(positive, negative, left, right):
-    """The distinct (false positives, false negatives) of "left ≤ x ≤ right", over all thresholds."""
-    false_positives = ((left <= negative[:, None]) & (negative[:, None] <= right)).sum(axis=0)
-    false_negatives = (~((left <= positive[:, None]) & (positive[:, None] <= right))).sum(axis=0)
-    return set(zip(false_positives.tolist(), false_negatives.tolist(), strict=True))
-
-
-def best_epsilon(error_pairs, n_models, delta):
-    epsilons = [epsilon_of_errors(fp, fn, n_models, delta) for fp, fn in error_pairs]
-    return max((e for e in epsilons if e is not None), default=None)
-
-
-def slow_epsilon(unlearned, reference, delta=1e-5):
-    n_models = len(unlearned)
-    unlearned_range, reference_range = np.ptp(unlearned), np.ptp(reference)
-    width, widest = sorted([unlearned_range, reference_range])
-    if widest > 0 and width / widest < 0.01:
-        return 50.0
-
-    single = (
-        (unlearned, reference) if np.median(unlearned) >= np.median(reference) else (reference, unlearned)
-    )
-    if unlearned_range == reference_range:
-        double = single[::-1]
-    else:
-        double = (unlearned, reference) if unlearned_range < reference_range else (reference, unlearned)
-
-    every = np.concatenate([unlearned, reference])
-    n_thresholds = int(np.ceil(100 * (every.max() - every.min())))
-    ends = torch.tensor([every.min(), every.max()])
-    thresholds = torch.linspace(ends[0], ends[1], n_thresholds, dtype=torch.float32).numpy()
-    found = errors(*single, thresholds.astype(np.float64), np.inf)
-    low, high = double[0].min() + width - 2, double[0].max() + 2
-    for right in np.linspace(low, high, int(np.ceil(100 * (high - low)))):
-        found |= errors(*double, np.linspace(right - width - 2, right - width + 2, 400), right)
-    best = best_epsilon(found, n_models, delta)
-
-    if best is None:
-        found = errors(*single, every, np.inf)
-        for right in every:
-            found |= errors(*double, every, right)
-        best = best_epsilon(found, n_models, delta)
-    return 0.0 if best is None else min(float(best), 50.0)
 
 
 SHAPES = {
@@ -104,6 +39,23 @@ SHAPES = {
 }
 
 
+def snapped(wide, narrow, generator):
+    """Put inner confidences of the wider sample on thresholds, or on the floats next to them."""
+    if np.ptp(narrow) > np.ptp(wide):
+        wide, narrow = narrow, wide
+    low, high = min(wide.min(), narrow.min()), max(wide.max(), narrow.max())
+    left, right = double_thresholds(float(narrow.min()), float(narrow.max()))
+    one = single_thresholds(float(low), float(high))
+    grids = [one, one[one.size // 2 - 1 : one.size // 2 + 1], right, right[-1:], left.ravel(), left[-1]]
+    grids = [inside for grid in grids if (inside := grid[(grid > wide.min()) & (grid < wide.max())]).size]
+    result = wide.copy()
+    for place in np.flatnonzero((wide > wide.min()) & (wide < wide.max())):
+        if grids and generator.random() < 0.8:
+            threshold = generator.choice(grids[generator.integers(len(grids))])
+            result[place] = np.nextafter(threshold, threshold + generator.integers(-1, 2))
+    return result, narrow
+
+
 @st.composite
 def drawn_samples(draw):
     n_models = draw(st.integers(3, 64))
@@ -118,6 +70,8 @@ def drawn_samples(draw):
         "shifted": lambda: reference + draw(st.sampled_from([-1.0, -0.125, 2.0**-20, 0.5, 4.0])),
         "mirrored": lambda: -reference,
     }[related]()
+    if draw(st.booleans()):
+        unlearned, reference = snapped(unlearned, reference, generator)
     return (unlearned, reference) if draw(st.booleans()) else (reference, unlearned)
 
 
@@ -132,11 +86,17 @@ def column(values):
     return np.asarray(values, dtype=np.float64)[:, np.newaxis]
 
 
+def epsilons_by(implementation, unlearned, reference):
+    with mock.patch.object(epsilon, "_best_on_grids", return_value=implementation.best_on_grids):
+        return example_epsilons(unlearned, reference)
+
+
 @needs_vector_log
+@pytest.mark.parametrize("implementation", [attacks, kernel])
 @pytest.mark.parametrize("case", CASES)
-def test_epsilons_and_quality_equal_the_released_code_bit_for_bit(case):
+def test_epsilons_and_quality_equal_the_released_code_bit_for_bit(case, implementation):
     unlearned, reference = GOLDEN[f"{case}/unlearned"], GOLDEN[f"{case}/retrained"]
-    epsilons = example_epsilons(unlearned, reference)
+    epsilons = epsilons_by(implementation, unlearned, reference)
     assert epsilons.dtype == np.float64
     np.testing.assert_array_equal(epsilons, GOLDEN[f"{case}/epsilon"])
     assert forgetting_quality(epsilons, len(unlearned)) == GOLDEN[f"{case}/forgetting_quality"]
@@ -147,7 +107,30 @@ def test_epsilons_and_quality_equal_the_released_code_bit_for_bit(case):
 @example((np.array([0.0, 1.0, 2.0]), np.array([2.0, 3.0, 4.0])))  # touching in one value
 def test_epsilon_equals_the_slow_reference(samples):
     unlearned, reference = samples
-    assert example_epsilons(column(unlearned), column(reference)) == slow_epsilon(unlearned, reference)
+    expected = slow_epsilon(unlearned, reference)
+    for implementation in (attacks, kernel):
+        assert epsilons_by(implementation, column(unlearned), column(reference)) == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(65, 200), st.integers(0, 2**32 - 1), st.sampled_from(sorted(SHAPES)))
+def test_compiled_and_plain_attacks_agree_for_many_models(n_models, seed, shape):
+    generator = np.random.default_rng(seed)
+    unlearned, reference = (
+        np.stack([SHAPES[shape](generator, n_models) for _ in range(3)], axis=1) for _ in range(2)
+    )
+    np.testing.assert_array_equal(
+        epsilons_by(kernel, unlearned, reference), epsilons_by(attacks, unlearned, reference)
+    )
+
+
+def test_without_a_compiler_the_plain_attacks_are_taken():
+    epsilon._best_on_grids.cache_clear()
+    with mock.patch.dict(sys.modules, {"numba": None}):
+        del sys.modules["scoring.kernel"]
+        assert epsilon._best_on_grids() is attacks.best_on_grids
+    epsilon._best_on_grids.cache_clear()
+    assert epsilon._best_on_grids() is kernel.best_on_grids
 
 
 @pytest.mark.parametrize("delta", [0.0, 1e-5, 0.1])
@@ -207,9 +190,9 @@ def test_samples_that_slip_through_the_grid_are_told_apart_at_their_own_values(l
     assert example_epsilons(column(overlapping), column(narrow)) == expected
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 10_001.0])
 @pytest.mark.parametrize("side", ["unlearned", "reference"])
-def test_a_confidence_that_is_not_finite_is_refused_by_name(side, bad):
+def test_a_confidence_that_is_not_finite_or_absurd_is_refused_by_name(side, bad):
     samples = {"unlearned": np.zeros((4, 3)), "reference": np.zeros((4, 3))}
     samples[side][2, 1] = bad
     with pytest.raises(ValueError, match=rf"the {side} confidence of model 2, example 1 is {bad}, .*1 such"):
