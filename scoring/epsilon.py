@@ -30,14 +30,11 @@ def example_epsilons(
         same value have ε = 0. Where no threshold of the grids counts, every confidence serves as one.
 
     Raises:
-        ValueError: unequal or wrong shapes, fewer than 3 models, no examples, or a confidence that is
-            not finite or beyond ±10⁴; the message shows the value and where.
+        ValueError: as of `check_confidences`.
 
     Source: *Evaluation for the NeurIPS Machine Unlearning Competition* (2023) and its released code.
     """
-    _check_shapes(unlearned, reference)
-    _check_values("unlearned", unlearned)
-    _check_values("reference", reference)
+    check_confidences(unlearned, reference)
     samples = sort_samples(unlearned, reference)
     table = epsilon_table(samples.n_models, delta=delta).ravel()
     best = _best_on_grids()(samples, table)
@@ -84,7 +81,13 @@ def _best_on_grids() -> Callable[[Samples, NDArray[np.float32]], NDArray[np.floa
     return best_on_grids
 
 
-def _check_shapes(unlearned: NDArray[np.float64], reference: NDArray[np.float64]) -> None:
+def check_confidences(unlearned: NDArray[np.float64], reference: NDArray[np.float64]) -> None:
+    """Refuse confidences that cannot be compared; arguments as of `example_epsilons`.
+
+    Raises:
+        ValueError: unequal or wrong shapes, fewer than 3 models, no examples, or a confidence that is
+            not finite or beyond ±10⁴; the message shows the value and where.
+    """
     if unlearned.ndim != 2 or unlearned.shape != reference.shape:
         raise ValueError(
             "unlearned and reference confidences must both be [n_models, n_examples], "
@@ -93,8 +96,10 @@ def _check_shapes(unlearned: NDArray[np.float64], reference: NDArray[np.float64]
     n_models, n_examples = unlearned.shape
     if n_models < MIN_MODELS or n_examples == 0:
         raise ValueError(
-            f"epsilons need at least {MIN_MODELS} models and 1 example, got {n_models} and {n_examples}"
+            f"a comparison needs at least {MIN_MODELS} models and 1 example, got {n_models} and {n_examples}"
         )
+    _check_values("unlearned", unlearned)
+    _check_values("reference", reference)
 
 
 def _check_values(side: str, confidences: NDArray[np.float64]) -> None:
