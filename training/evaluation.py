@@ -14,9 +14,11 @@ from faces.bundle import Bundle, Split
 from submissions_sandbox.architectures import Architecture, build
 from training.threads import one_thread
 
-EVALUATOR_VERSION = "1"
+EVALUATOR_VERSION = "2"
 
 _BATCH_SIZE = 500
+_SAMPLE_SIZE = 256
+_SAMPLE_SEED = 2023
 
 
 @dataclass(frozen=True)
@@ -24,23 +26,22 @@ class Evaluation:
     """What one model does on the data of a phase.
 
     Attributes:
-        forget_logits: float32 [n_forget, n_classes], in the order of the forget set; not finite where
-            the weights overflow, which scoring refuses.
-        retain_accuracy: share of the retain set that is classified right, 0..1.
+        forget_logits: float32 [n_forget, n_classes], finite, in the order of the forget set.
+        retain_logits: float32 [n_sample, n_classes], finite, of the retain set's `sample_indices`.
+        test_logits: the same of the test set.
+        retain_accuracy: share of the whole retain set that is classified right, 0..1.
         test_accuracy: the same of the test set.
     """
 
     forget_logits: NDArray[np.float32]
+    retain_logits: NDArray[np.float32]
+    test_logits: NDArray[np.float32]
     retain_accuracy: float
     test_accuracy: float
 
     def to_bytes(self) -> bytes:
         """Write the evaluation as safetensors that name the evaluator's version."""
-        arrays = {
-            "forget_logits": self.forget_logits,
-            "retain_accuracy": np.array(self.retain_accuracy),
-            "test_accuracy": np.array(self.test_accuracy),
-        }
+        arrays = {name: np.array(value, order="C") for name, value in vars(self).items()}
         return save(arrays, metadata={"evaluator_version": EVALUATOR_VERSION})
 
     @classmethod
@@ -52,9 +53,25 @@ class Evaluation:
         arrays = load(data)
         return cls(
             forget_logits=arrays["forget_logits"],
+            retain_logits=arrays["retain_logits"],
+            test_logits=arrays["test_logits"],
             retain_accuracy=float(arrays["retain_accuracy"]),
             test_accuracy=float(arrays["test_accuracy"]),
         )
+
+
+def sample_indices(n_images: int) -> NDArray[np.intp]:
+    """Return which images of a retain or test set have their logits stored: the same for every model.
+
+    Args:
+        n_images: size of the set.
+
+    Returns:
+        [min(n_images, 256)] increasing indices: all of a small set, else drawn without replacement.
+    """
+    # The raw stream: NumPy promises to keep it, but not the samples that it draws from it.
+    order = np.argsort(np.random.PCG64(_SAMPLE_SEED).random_raw(n_images), kind="stable")
+    return np.sort(order[:_SAMPLE_SIZE])
 
 
 class Evaluator:
@@ -72,23 +89,30 @@ class Evaluator:
 
         Raises:
             RuntimeError: the state does not fit the architecture.
+            FloatingPointError: a logit of any image of the three sets is NaN or infinite.
         """
         self._net.load_state_dict(state)
-        bundle = self._bundle
+        forget, retain, test = self._bundle.forget, self._bundle.retain, self._bundle.test
         with one_thread(), torch.inference_mode():
-            return Evaluation(
-                forget_logits=self._logits(bundle.forget),
-                retain_accuracy=self._accuracy(bundle.retain),
-                test_accuracy=self._accuracy(bundle.test),
-            )
+            forget_logits, retain_logits, test_logits = map(self._logits, (forget, retain, test))
+        return Evaluation(
+            forget_logits=forget_logits,
+            retain_logits=retain_logits[sample_indices(len(retain))],
+            test_logits=test_logits[sample_indices(len(test))],
+            retain_accuracy=_accuracy(retain_logits, retain),
+            test_accuracy=_accuracy(test_logits, test),
+        )
 
     def _logits(self, split: Split) -> NDArray[np.float32]:
         batches = torch.split(torch.from_numpy(split.images), _BATCH_SIZE)
         logits: NDArray[np.float32] = torch.cat([self._net(batch.float()) for batch in batches]).numpy()
+        if not np.isfinite(logits).all():
+            raise FloatingPointError("the model computes NaN or infinity")
         return logits
 
-    def _accuracy(self, split: Split) -> float:
-        return float(np.mean(self._logits(split).argmax(axis=1) == split.age_group))
+
+def _accuracy(logits: NDArray[np.float32], split: Split) -> float:
+    return float(np.mean(logits.argmax(axis=1) == split.age_group))
 
 
 def _metadata(data: bytes) -> dict[str, str]:

@@ -12,7 +12,6 @@ from enum import IntEnum
 from types import TracebackType
 from typing import IO, BinaryIO, Self, cast
 
-import numpy as np
 from safetensors.torch import load
 
 from core.errors import PlatformError
@@ -80,7 +79,7 @@ class EvaluatorProcess:
             A `training.evaluation.Evaluation`, as bytes.
 
         Raises:
-            OverflowingModelError: its logits are not finite.
+            OverflowingModelError: a logit of any image is not finite.
             EvaluatorError: the evaluator died, or took too long.
         """
         watchdog = threading.Timer(_LONGEST_EVALUATION_S, self._process.kill)
@@ -122,11 +121,10 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             weights = protocol.read_frame(read_into, {Kind.WEIGHTS: _MAX_BYTES}).payload
         except protocol.EndOfStreamError:
             return
-        evaluation = evaluator.evaluate(load(weights))
-        if np.all(np.isfinite(evaluation.forget_logits)):
-            answer = evaluation.to_bytes()
+        try:
+            answer = evaluator.evaluate(load(weights)).to_bytes()
             answers.write(protocol.pack_header(Kind.EVALUATION, len(answer)) + answer)
-        else:
+        except FloatingPointError:
             answers.write(protocol.pack_header(Kind.OVERFLOW, 0))
         answers.flush()
 

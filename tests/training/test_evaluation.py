@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ import torch
 from faces.bundle import Bundle, Split
 from submissions_sandbox.architectures import Architecture, build
 from training import evaluation
-from training.evaluation import Evaluation, Evaluator
+from training.evaluation import Evaluation, Evaluator, sample_indices
 
 ARCHITECTURE = Architecture(width=4)
 
@@ -58,6 +60,67 @@ def test_evaluation_is_what_the_network_says_in_eval_mode(bundle, net):
         assert getattr(result, f"{name}_accuracy") == pytest.approx(right, abs=0.005)
 
 
+def test_sampled_logits_are_those_of_the_sampled_images_and_of_a_small_set_whole(bundle, net):
+    result = Evaluator(bundle, ARCHITECTURE).evaluate(net.state_dict())
+    retain = logits(net, bundle.retain)[sample_indices(510)]
+    np.testing.assert_allclose(result.retain_logits, retain, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(result.test_logits, logits(net, bundle.test), rtol=1e-4, atol=1e-4)
+    assert result.retain_logits.shape == (256, 10)
+    assert result.retain_logits.dtype == result.test_logits.dtype == np.float32
+
+
+@pytest.mark.parametrize("n_images", [1, 40, 256])
+def test_sample_of_a_small_set_is_all_of_it_in_order(n_images):
+    np.testing.assert_array_equal(sample_indices(n_images), np.arange(n_images))
+
+
+def test_sample_of_a_large_set_is_drawn_from_all_of_it_without_replacement():
+    indices = sample_indices(10_000)
+    assert indices.shape == (256,)
+    assert np.all(np.diff(indices) > 0)
+    counts, _ = np.histogram(indices, bins=4, range=(0, 10_000))
+    assert np.all(np.abs(counts - 64) < 4 * np.sqrt(64 * 0.75))
+
+
+def test_sample_is_the_same_on_every_machine_and_under_every_version_of_numpy():
+    np.testing.assert_array_equal(sample_indices(300)[::50], [0, 61, 121, 181, 239, 294])
+
+
+class Fixed:
+    """A network that says class 0 of a black image, and infinity of any other."""
+
+    def load_state_dict(self, state):
+        pass
+
+    def __call__(self, images):
+        return torch.where(images[:, 0, 0, :1] > 0, torch.inf, torch.eye(10)[:1])
+
+
+def evaluate_black(bundle, white=None):
+    """What `Fixed` makes of the bundle if all images are black, but for a white one: its split and index."""
+    splits = {name: getattr(bundle, name) for name in ("forget", "retain", "test")}
+    for name, data in splits.items():
+        splits[name] = dataclasses.replace(data, images=np.zeros_like(data.images))
+    if white:
+        name, index = white
+        splits[name].images[index] = 255
+    evaluator = Evaluator(dataclasses.replace(bundle, **splits), ARCHITECTURE)
+    evaluator._net = Fixed()
+    return evaluator.evaluate({})
+
+
+def test_accuracy_is_of_the_whole_set_not_of_the_sample(bundle):
+    is_right = bundle.retain.age_group == 0
+    assert evaluate_black(bundle).retain_accuracy == is_right.mean() != is_right[sample_indices(510)].mean()
+
+
+@pytest.mark.parametrize("white", [("forget", 3), ("retain", 509), ("test", 39)])
+def test_one_image_that_overflows_is_an_error_even_outside_the_sample(bundle, white):
+    assert 509 not in sample_indices(len(bundle.retain))
+    with pytest.raises(FloatingPointError, match="NaN or infinity"):
+        evaluate_black(bundle, white)
+
+
 def test_evaluating_twice_gives_the_same_bits_whatever_was_evaluated_between(bundle, net):
     evaluator = Evaluator(bundle, ARCHITECTURE)
     first = evaluator.evaluate(net.state_dict())
@@ -90,16 +153,28 @@ def test_state_that_does_not_fit_is_an_error(bundle):
         Evaluator(bundle, ARCHITECTURE).evaluate(build(Architecture(width=5)).state_dict())
 
 
+def evaluation_of(generator):
+    drawn = (generator.normal(size=(n, 10)).astype(np.float32) for n in (7, 5, 4))
+    return Evaluation(*drawn, retain_accuracy=1 / 3, test_accuracy=0.1)
+
+
 def test_evaluation_survives_its_bytes_bit_for_bit():
-    forget_logits = np.random.default_rng(0).normal(size=(7, 10)).astype(np.float32)
-    written = Evaluation(forget_logits, retain_accuracy=1 / 3, test_accuracy=0.1)
+    written = evaluation_of(np.random.default_rng(0))
     read = Evaluation.from_bytes(written.to_bytes())
-    assert np.array_equal(read.forget_logits, forget_logits)
+    for name in ("forget_logits", "retain_logits", "test_logits"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(written, name))
+        assert getattr(read, name).dtype == np.float32
     assert (read.retain_accuracy, read.test_accuracy) == (1 / 3, 0.1)
 
 
+def test_evaluation_of_strided_logits_is_written_in_their_order():
+    written = evaluation_of(np.random.default_rng(0))
+    strided = dataclasses.replace(written, test_logits=np.asfortranarray(written.test_logits))
+    assert strided.to_bytes() == written.to_bytes()
+
+
 def test_evaluation_of_another_version_is_refused(monkeypatch):
-    written = Evaluation(np.zeros((1, 10), np.float32), 0.5, 0.5).to_bytes()
-    monkeypatch.setattr(evaluation, "EVALUATOR_VERSION", "2")
-    with pytest.raises(ValueError, match="version 1, not 2"):
+    written = evaluation_of(np.random.default_rng(0)).to_bytes()
+    monkeypatch.setattr(evaluation, "EVALUATOR_VERSION", "3")
+    with pytest.raises(ValueError, match="version 2, not 3"):
         Evaluation.from_bytes(written)
