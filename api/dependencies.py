@@ -1,4 +1,4 @@
-"""What routes ask for: a session, the signed-in user, and an upload that was admitted before it was read."""
+"""What routes ask for: a session, a user or an organizer, and an upload admitted before it was read."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -46,6 +46,14 @@ def _current_user(
 
 
 CurrentUser = Annotated[User, Depends(_current_user)]
+
+
+def _organizer(user: CurrentUser) -> User:
+    users.check_organizer(user)
+    return user
+
+
+Organizer = Depends(_organizer)
 
 
 def _open_phase(competition: Slug, phase: Slug, _user: CurrentUser) -> Phase:

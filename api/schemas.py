@@ -8,12 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import disclosure
 from core.competitions import PhaseLimits, Progress
-from core.leaderboard import Leaderboard, Row
 from core.lifecycle import PhaseState, SubmissionState, Verdict
-from core.models import Baseline, Competition, Phase, Run, Score, Submission
+from core.models import Competition, Phase, Run, Score, Submission
+from core.rescoring import Rescoring
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """What every answer has in common: it is read from a stored row, and does not change."""
+
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
 
@@ -27,7 +29,7 @@ class Problem(BaseModel):
     instance: str | None = Field(default=None, description="Names this event in the operator's log.")
 
 
-class PhaseSummary(_Answer):
+class PhaseSummary(Answer):
     """A phase in the list of competitions."""
 
     slug: str
@@ -38,7 +40,7 @@ class PhaseSummary(_Answer):
     closes_at: datetime | None
 
 
-class CompetitionAnswer(_Answer):
+class CompetitionAnswer(Answer):
     """A competition and its phases, in the order in which they are run."""
 
     slug: str
@@ -52,13 +54,13 @@ class CompetitionAnswer(_Answer):
         return cls.model_validate(competition)
 
 
-class CompetitionList(_Answer):
+class CompetitionList(Answer):
     """All competitions, newest first."""
 
     competitions: list[CompetitionAnswer]
 
 
-class Preparation(_Answer):
+class Preparation(Answer):
     """How many of the phase's own models are trained."""
 
     done: int
@@ -70,6 +72,7 @@ class PhaseAnswer(PhaseSummary):
 
     competition: str
     limits: PhaseLimits
+    scoring_version: str = Field(description="The version of the metric that ranks.")
     show_logs: bool = Field(description="Whether owners see what their submissions printed.")
     preparation: Preparation
     accepting: bool
@@ -82,6 +85,7 @@ class PhaseAnswer(PhaseSummary):
             **PhaseSummary.model_validate(phase).model_dump(),
             competition=phase.competition.slug,
             limits=PhaseLimits.model_validate(phase.limits),
+            scoring_version=phase.scoring_version,
             show_logs=phase.show_logs,
             preparation=Preparation(done=progress.done, total=progress.total),
             accepting=closed_because is None,
@@ -89,12 +93,19 @@ class PhaseAnswer(PhaseSummary):
         )
 
 
-class Numbers(_Answer):
-    """What a set of unlearned models earned; everything rises when better."""
+class Numbers(Answer):
+    """What a set of unlearned models earned; everything rises when better.
+
+    `_low` and `_high` are the ends of 95 % intervals; null for scores of before there were any.
+    """
 
     scoring_version: str
     final_score: float = Field(description="forgetting_quality · retain_ratio · test_ratio.")
+    final_score_low: float | None
+    final_score_high: float | None
     forgetting_quality: float = Field(description="0 … 1; 1: not told apart from retrained models.")
+    forgetting_quality_low: float | None
+    forgetting_quality_high: float | None
     retain_ratio: float = Field(description="retain_accuracy over that of the reference models.")
     test_ratio: float = Field(description="test_accuracy over that of the reference models.")
     retain_accuracy: float = Field(description="0 … 1, mean over the models.")
@@ -102,7 +113,7 @@ class Numbers(_Answer):
     n_models: int
 
 
-class SubmissionAnswer(_Answer):
+class SubmissionAnswer(Answer):
     """A submission, as its owner sees it."""
 
     id: UUID
@@ -143,7 +154,7 @@ class SubmissionAnswer(_Answer):
         )
 
 
-class RunAnswer(_Answer):
+class RunAnswer(Answer):
     """One ended run, as the owner of its submission sees it."""
 
     run_index: int
@@ -164,85 +175,61 @@ class RunAnswer(_Answer):
         )
 
 
-class RunList(_Answer):
+class RunList(Answer):
     """The runs of a submission that have ended, in order of their index."""
 
     n_models: int
     runs: list[RunAnswer]
 
 
-class LeaderboardRow(_Answer):
-    """One participant's place."""
+class RescoringRequest(BaseModel):
+    """What an organizer wants a phase to be scored under."""
 
-    rank: int
-    participant: str
-    submission_id: UUID
-    filename: str
-    submitted_at: datetime
-    mean_run_seconds: float = Field(description="In a hidden phase the next power of two, at least 1.")
-    score: Numbers
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    @classmethod
-    def of(cls, phase: Phase, row: Row) -> Self:
-        """Describe one place."""
-        return cls(
-            rank=row.rank,
-            participant=row.participant,
-            submission_id=row.submission.id,
-            filename=row.submission.filename,
-            submitted_at=row.submission.created_at,
-            mean_run_seconds=disclosure.mean_run_seconds(phase, row.mean_run_seconds),
-            score=Numbers.model_validate(row.score),
-        )
+    scoring_version: str | None = Field(
+        default=None, max_length=64, description="The newest that Lethe knows, if left out."
+    )
 
 
-class BaselineRow(_Answer):
-    """What the phase's own models score: `ceiling` or `floor`."""
+class RescoringProgress(Answer):
+    """How far a rescoring is."""
 
-    name: str
-    score: Numbers
-
-    @classmethod
-    def of(cls, baseline: Baseline) -> Self:
-        """Describe a stored baseline."""
-        return cls(name=baseline.name, score=Numbers.model_validate(baseline))
+    scoring_version: str
+    done: int = Field(description="Scores that exist; the baselines count as one.")
+    total: int
+    problem: str = Field(description="What failed; empty while the rescoring is under way.")
 
 
-class LeaderboardAnswer(_Answer):
-    """The ranking of a phase, and apart from it what the phase's own models score."""
+class RescoringAnswer(Answer):
+    """Under which version a phase is scored, and its way to another, for organizers."""
 
     competition: str
     phase: str
-    state: PhaseState
-    n_models: int
-    n_waiting: int = Field(description="Submissions that are queued, running or being scored.")
-    rows: list[LeaderboardRow]
-    baselines: list[BaselineRow]
+    scoring_version: str = Field(description="The version of the metric that ranks.")
+    rescoring: RescoringProgress | None = Field(description="Null if none is under way or has failed.")
 
     @classmethod
-    def of(cls, phase: Phase, board: Leaderboard) -> Self:
-        """Describe the leaderboard of a phase."""
+    def of(cls, phase: Phase, rescoring: Rescoring | None) -> Self:
+        """Describe how a stored phase is scored."""
         return cls(
             competition=phase.competition.slug,
             phase=phase.slug,
-            state=phase.state,
-            n_models=phase.n_models,
-            n_waiting=board.n_waiting,
-            rows=[LeaderboardRow.of(phase, row) for row in board.rows],
-            baselines=[BaselineRow.of(baseline) for baseline in board.baselines],
+            scoring_version=phase.scoring_version,
+            rescoring=None if rescoring is None else RescoringProgress.model_validate(rescoring),
         )
 
 
 CheckResult = Literal["ok", "failed"]
 
 
-class Health(_Answer):
+class Health(Answer):
     """The process is alive."""
 
     status: Literal["alive"] = "alive"
 
 
-class Readiness(_Answer):
+class Readiness(Answer):
     """Whether this process can do its work, and which of its surroundings fail."""
 
     ready: bool

@@ -18,8 +18,8 @@ class Client:
     """Talks to one Lethe installation, as one user or as nobody."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._http = httpx2.Client(base_url=f"{url}/api/v1", headers=headers, timeout=_TIMEOUT_S)
+        self._url = f"{url}/api/v1"
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
 
     def phase(self, competition: str, phase: str) -> dict[str, Any]:
         """Return the state of a phase."""
@@ -40,16 +40,38 @@ class Client:
         """Return the state of a submission of this user."""
         return self._ask("GET", f"/submissions/{submission_id}")
 
+    def rescore(self, competition: str, phase: str, version: str | None) -> dict[str, Any]:
+        """Have a phase scored under another version, by default the newest, and return how far that is."""
+        address = f"/competitions/{competition}/phases/{phase}/rescore"
+        return self._ask("POST", address, json={"scoring_version": version})
+
+    def artifact(self, submission_id: str) -> bytes:
+        """Return what a submission was scored from."""
+        return self._request("GET", f"/submissions/{submission_id}/artifact").content
+
     def _ask(self, method: str, address: str, **options: Any) -> dict[str, Any]:
+        response = self._request(method, address, **options)
+        content = _json(response)
+        if not isinstance(content, dict):
+            raise ApiError(f"{response.url} answered no JSON object")
+        return content
+
+    def _request(self, method: str, address: str, **options: Any) -> httpx2.Response:
         try:
-            response = self._http.request(method, address, **options)
+            response = httpx2.request(
+                method, self._url + address, headers=self._headers, timeout=_TIMEOUT_S, **options
+            )
         except httpx2.TransportError as error:
-            raise ApiError(f"{self._http.base_url} does not answer: {error}") from error
-        try:
-            content = response.json()
-        except ValueError:
-            content = {}
-        if response.is_error or not isinstance(content, dict):
+            raise ApiError(f"{self._url} does not answer: {error}") from error
+        if response.is_error:
+            content = _json(response)
             what = content.get("detail") or content.get("title") if isinstance(content, dict) else None
             raise ApiError(what or f"{response.url} answered {response.status_code}")
-        return content
+        return response
+
+
+def _json(response: httpx2.Response) -> object:
+    try:
+        return response.json()
+    except ValueError:
+        return None

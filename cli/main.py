@@ -16,9 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 import migrations
 from cli import demo as demo_
 from cli.client import Client
+from cli.files import new_file
 from cli.supervisor import Supervisor
-from cli.tables import leaderboard_table
-from core import competitions, db, users
+from cli.tables import leaderboard_table, rescoring_line
+from core import competitions, db, rescoring, users
 from core.errors import LetheError
 
 app = typer.Typer(help="Lethe: competitions in machine unlearning.", no_args_is_help=True)
@@ -80,16 +81,23 @@ def status(competition: str) -> None:
     with _clear_errors(), db.reading() as session:
         for phase in competitions.find_competition(session, competition).phases:
             progress = competitions.preparation_progress(session, phase)
-            made = f"{progress.done}/{progress.total} models"
+            made = f"{progress.done}/{progress.total} models, metric {phase.scoring_version}"
             console.print(f"{phase.slug}: {phase.state}, {made}  {phase.problem}".rstrip(), markup=False)
+            under_way = rescoring.current(session, phase)
+            if under_way is not None:
+                console.print(f"  {rescoring_line(under_way._asdict())}", markup=False, highlight=False)
 
 
 @app.command()
-def create_user(name: str) -> None:
-    """Create a participant, or give one a new token; the token is shown this once."""
+def create_user(
+    name: str,
+    *,
+    organizer: Annotated[bool, typer.Option("--organizer", help="Make the user an organizer.")] = False,
+) -> None:
+    """Create a user, or give one a new token; the token is shown this once."""
     with _clear_errors():
         with db.transaction() as session:
-            token = users.create_user(session, name).token
+            token = users.create_user(session, name, organizer=organizer).token
         console.print(token, highlight=False, soft_wrap=True)
 
 
@@ -106,6 +114,30 @@ def leaderboard(competition: str, phase: str, url: _Url = _LOCAL_URL) -> None:
     """Print a leaderboard."""
     with _clear_errors():
         console.print(leaderboard_table(Client(url).leaderboard(competition, phase)))
+
+
+@app.command()
+def rescore(
+    competition: str,
+    phase: str,
+    *,
+    version: Annotated[str | None, typer.Option(help="Version of the metric; by default the newest.")] = None,
+    token: _Token,
+    url: _Url = _LOCAL_URL,
+) -> None:
+    """Score a phase under another version of the metric, from what is stored; for organizers."""
+    with _clear_errors():
+        answer = Client(url, token).rescore(competition, phase, version)
+        under_way = answer["rescoring"]
+        line = rescoring_line(under_way) if under_way else f"ranked by {answer['scoring_version']}"
+        console.print(line, markup=False, highlight=False)
+
+
+@app.command()
+def artifact(submission_id: str, path: Path, *, token: _Token, url: _Url = _LOCAL_URL) -> None:
+    """Download what a submission was scored from; `python -m scoring` reads it; for organizers."""
+    with _clear_errors(), new_file(path) as file:
+        file.write(Client(url, token).artifact(submission_id))
 
 
 def _serve(supervisor: Supervisor) -> None:

@@ -1,4 +1,4 @@
-"""Tables for the terminal."""
+"""Tables and lines for the terminal."""
 
 from typing import Any, Literal
 
@@ -6,30 +6,57 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+_COLUMNS = ("#", "participant", "submission", "score", "95 %", "F", "retain", "test", "s/run")
+_TIE = "≈"
+
 
 def leaderboard_table(board: dict[str, Any]) -> Table:
     """Return a leaderboard, as the API gives it, as a table; the baselines stand below the ranking.
 
-    F is the forgetting quality; retain and test are mean accuracies.
+    F is the forgetting quality; retain and test are mean accuracies. Scores of other versions stand last.
     """
     title = f"{escape(board['competition'])} · {escape(board['phase'])} · N = {board['n_models']}"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("#", "participant", "submission", "score", "F", "retain", "test", "s/run"):
-        justify: Literal["left", "right"] = "left" if column in {"participant", "submission"} else "right"
-        table.add_column(column, justify=justify, overflow="fold")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+    every = [*board["rows"], *board["baselines"]]
+    others = sorted({version for row in every for version in row["scores"]} - {board["scoring_version"]})
+    for column in (*_COLUMNS, *others):
+        left = column in {"participant", "submission", "95 %"}
+        justify: Literal["left", "right"] = "left" if left else "right"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=column == "95 %")
     for row in board["rows"]:
         who = (str(row["rank"]), escape(row["participant"]), escape(row["filename"]))
-        table.add_row(*who, *_numbers(row["score"]), f"{row['mean_run_seconds']:.1f}")
+        tied = row["rank"] > 1 and row["tied_with_leader"]
+        table.add_row(
+            *who, *_numbers(row["score"], tied=tied), f"{row['mean_run_seconds']:.1f}", *_beside(row, others)
+        )
+        if tied:
+            table.caption = f"{_TIE} the difference to the first may be chance"
     table.add_section()
-    for baseline in board["baselines"]:
-        table.add_row("", "", baseline["name"], *_numbers(baseline["score"]), "", style="dim")
+    for row in board["baselines"]:
+        table.add_row("", "", row["name"], *_numbers(row["score"]), "", *_beside(row, others), style="dim")
     return table
 
 
-def _numbers(score: dict[str, Any]) -> tuple[str, str, str, str]:
+def rescoring_line(rescoring: dict[str, Any]) -> str:
+    """Return how far a rescoring is, as the API gives it, or what of it failed."""
+    so_far = (
+        f"rescoring under {rescoring['scoring_version']}: {rescoring['done']}/{rescoring['total']} scores"
+    )
+    return f"{so_far}; failed: {rescoring['problem']}" if rescoring["problem"] else so_far
+
+
+def _numbers(score: dict[str, Any], *, tied: bool = False) -> tuple[str, ...]:
+    low, high = score["final_score_low"], score["final_score_high"]
+    interval = "" if low is None else f"{low:.4f}–{high:.4f}"
     return (
         f"{score['final_score']:.4f}",
+        f"{interval} {_TIE}" if tied else interval,
         f"{score['forgetting_quality']:.4f}",
         f"{score['retain_accuracy']:.3f}",
         f"{score['test_accuracy']:.3f}",
     )
+
+
+def _beside(row: dict[str, Any], versions: list[str]) -> list[str]:
+    found = [row["scores"].get(version) for version in versions]
+    return ["" if score is None else f"{score['final_score']:.4f}" for score in found]

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
+import scoring
 from core import shards
 from core.errors import InvalidCompetitionError, NotFoundError, PhaseClosedError
 from core.lifecycle import PhaseState
@@ -53,6 +54,14 @@ class PhaseSpec(_Spec):
     recipe: dict[str, Any] = Field(default_factory=dict)
     limits: PhaseLimits = PhaseLimits()
     show_logs: bool = False
+    scoring_version: str = scoring.SCORING_VERSION
+
+    @field_validator("scoring_version")
+    @classmethod
+    def _is_known(cls, version: str) -> str:
+        if version not in scoring.VERSIONS:
+            raise ValueError(f"`{version}` is none of {', '.join(scoring.VERSIONS)}")
+        return version
 
 
 class CompetitionSpec(_Spec):
@@ -142,6 +151,7 @@ def _new_phase(spec: PhaseSpec, position: int) -> Phase:
         recipe=spec.recipe,
         limits=spec.limits.model_dump(),
         show_logs=spec.show_logs,
+        scoring_version=spec.scoring_version,
         secret=secrets.token_bytes(32),
     )
 
@@ -247,7 +257,8 @@ def record_reference(session: Session, model: ReferenceModel) -> None:
 
 def lock(session: Session, phase_id: UUID) -> Phase:
     """Return a phase that nobody else changes until the end of the transaction; lock it before its shards."""
-    locked = select(Phase).where(Phase.id == phase_id).with_for_update()
+    # Not against what refers to the phase: an upload, or a shard, waits for nobody who holds this.
+    locked = select(Phase).where(Phase.id == phase_id).with_for_update(key_share=True)
     return session.scalars(locked.execution_options(populate_existing=True)).one()
 
 

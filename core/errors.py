@@ -44,6 +44,13 @@ class NotAuthenticatedError(ParticipantError):
     status = 401
 
 
+class NotAllowedError(ParticipantError):
+    """The asker is known, but this is for organizers only."""
+
+    title = "Not allowed"
+    status = 403
+
+
 class PhaseClosedError(ParticipantError):
     """The phase takes no submissions now."""
 
@@ -56,6 +63,20 @@ class InvalidCompetitionError(ParticipantError):
 
     title = "The competition is not valid"
     status = 422
+
+
+class UnknownScoringVersionError(ParticipantError):
+    """A version of the metric that Lethe does not know."""
+
+    title = "There is no such scoring version"
+    status = 422
+
+
+class RescoringRefusedError(ParticipantError):
+    """The phase cannot be scored under that version now."""
+
+    title = "The phase cannot be rescored now"
+    status = 409
 
 
 class IllegalTransitionError(PlatformError):

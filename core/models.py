@@ -32,6 +32,7 @@ class Work(StrEnum):
     BASELINES = "baselines"
     RUNS = "runs"
     SCORING = "scoring"
+    RESCORING = "rescoring"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -84,6 +85,9 @@ class Base(DeclarativeBase):
 
 
 Sha256 = String(64)
+ScoringVersion = String(64)
+REPLICATES = "<f4"
+"""How NumPy names the type of stored replicates: float32, little-endian."""
 
 
 class User(Base):
@@ -93,6 +97,7 @@ class User(Base):
 
     name: Mapped[str] = mapped_column(String(64), unique=True)
     token_sha256: Mapped[str] = mapped_column(Sha256, unique=True)
+    is_organizer: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
@@ -109,7 +114,11 @@ class Competition(Base):
 
 
 class Phase(Base):
-    """One leaderboard: its data, models, limits and secret."""
+    """One leaderboard: its data, models, limits, secret, and the version of the metric that ranks it.
+
+    `rescoring_version` is the version that a rescoring leads to, while it is under way or after it failed;
+    `rescoring_problem` says why it failed.
+    """
 
     __tablename__ = "phase"
     __table_args__ = (UniqueConstraint("competition_id", "slug"),)
@@ -128,6 +137,9 @@ class Phase(Base):
     limits: Mapped[dict[str, Any]]
     show_logs: Mapped[bool]
     secret: Mapped[bytes] = mapped_column(LargeBinary(32))
+    scoring_version: Mapped[str] = mapped_column(ScoringVersion)
+    rescoring_version: Mapped[str | None] = mapped_column(ScoringVersion)
+    rescoring_problem: Mapped[str] = mapped_column(Text, default="")
     state: Mapped[PhaseState] = mapped_column(default=PhaseState.PREPARING)
     problem: Mapped[str] = mapped_column(Text, default="")
     participant_part_sha256: Mapped[str | None] = mapped_column(Sha256)
@@ -190,12 +202,16 @@ class Run(Base):
     message: Mapped[str] = mapped_column(Text, default="")
     log: Mapped[str] = mapped_column(Text, default="")
     evaluation_sha256: Mapped[str | None] = mapped_column(Sha256)
+    sandbox: Mapped[str | None] = mapped_column(String(200))
     seconds: Mapped[float]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class Shard(Base):
-    """A piece of work, a range of runs for one, that one worker at a time holds under a lease."""
+    """A piece of work, a range of runs for one, that one worker at a time holds under a lease.
+
+    Only rescoring names its version here; all other scoring is under the version that the phase has.
+    """
 
     __tablename__ = "shard"
 
@@ -205,6 +221,7 @@ class Shard(Base):
     set_index: Mapped[int] = mapped_column(default=0)
     start: Mapped[int]
     stop: Mapped[int]
+    scoring_version: Mapped[str | None] = mapped_column(ScoringVersion)
     done: Mapped[bool] = mapped_column(default=False, index=True)
     failures: Mapped[int] = mapped_column(default=0)
     lease_holder: Mapped[str | None] = mapped_column(String(200))
@@ -214,11 +231,15 @@ class Shard(Base):
 
 
 class _Numbers:
-    """The columns that a score and a baseline share."""
+    """The columns that a score and a baseline share; `_low` and `_high` are the ends of 95 % intervals."""
 
-    scoring_version: Mapped[str] = mapped_column(String(64))
+    scoring_version: Mapped[str] = mapped_column(ScoringVersion)
     final_score: Mapped[float]
+    final_score_low: Mapped[float | None]
+    final_score_high: Mapped[float | None]
     forgetting_quality: Mapped[float]
+    forgetting_quality_low: Mapped[float | None]
+    forgetting_quality_high: Mapped[float | None]
     retain_ratio: Mapped[float]
     test_ratio: Mapped[float]
     retain_accuracy: Mapped[float]
@@ -228,12 +249,19 @@ class _Numbers:
 
 
 class Score(_Numbers, Base):
-    """What a finished submission earned under one version of the metric."""
+    """What a finished submission earned under one version of the metric.
+
+    `replicates` are its bootstrapped final scores, of the type `REPLICATES`; those of all submissions of a
+    phase under one version pair. `artifact_sha256` is what it was computed from.
+    """
 
     __tablename__ = "score"
     __table_args__ = (UniqueConstraint("submission_id", "scoring_version"),)
 
     submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"))
+    replicates: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    artifact_sha256: Mapped[str | None] = mapped_column(Sha256)
+    report_sha256: Mapped[str | None] = mapped_column(Sha256)
 
 
 class Baseline(_Numbers, Base):

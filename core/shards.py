@@ -17,7 +17,7 @@ _RESEND_EVEN_IF_QUEUED_AFTER = timedelta(minutes=5)
 
 _QUEUES = {
     queue.RUNS_QUEUE: (Work.PREPARATION, Work.REFERENCES, Work.RUNS),
-    queue.SCORING_QUEUE: (Work.BASELINES, Work.SCORING),
+    queue.SCORING_QUEUE: (Work.BASELINES, Work.SCORING, Work.RESCORING),
 }
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from core import competitions, shards
+from core import competitions, rescoring, shards
 from core.errors import InvalidSubmissionError, NotFoundError, UploadTooLargeError
 from core.lifecycle import ENDED, SubmissionState, Verdict, check_transition
 from core.models import Phase, Run, Score, Shard, Submission, User, Work, utc_now
@@ -36,10 +36,14 @@ class Receipt:
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended, as a worker saw it; `evaluation_sha256` is set exactly when the verdict is ok."""
+    """How a run ended, as a worker saw it; `evaluation_sha256` is set exactly when the verdict is ok.
+
+    `sandbox` names what ran it: the kind, and the image where there is one.
+    """
 
     verdict: Verdict
     seconds: float
+    sandbox: str | None = None
     evaluation_sha256: str | None = None
     message: str = ""
     log: str = ""
@@ -147,10 +151,20 @@ def find_failed_run(session: Session, submission_id: UUID) -> Run | None:
     return session.scalars(failed).first()
 
 
-def find_score(session: Session, submission_id: UUID) -> Score | None:
-    """Return the newest score of a submission, if it has one."""
-    query = select(Score).where(Score.submission_id == submission_id).order_by(Score.created_at.desc())
+def find_score(session: Session, submission: Submission) -> Score | None:
+    """Return the score that counts, the one under the version of the phase, once there is one."""
+    query = select(Score).where(
+        Score.submission_id == submission.id, Score.scoring_version == submission.phase.scoring_version
+    )
     return session.scalars(query).first()
+
+
+def find_artifact_sha256(session: Session, submission_id: UUID) -> str | None:
+    """Return the hash of the artifact that a submission was scored from, if it has one."""
+    query = select(Score.artifact_sha256).where(
+        Score.submission_id == submission_id, Score.artifact_sha256.is_not(None)
+    )
+    return session.scalars(query.order_by(Score.created_at)).first()
 
 
 def count_runs(session: Session, submission_id: UUID) -> int:
@@ -200,6 +214,7 @@ def record_run(session: Session, submission_id: UUID, run_index: int, result: Ru
             message=_storable(result.message)[:_MAX_MESSAGE_CHARACTERS],
             log=_storable(result.log),
             evaluation_sha256=result.evaluation_sha256,
+            sandbox=result.sandbox,
             seconds=result.seconds,
         )
     )
@@ -216,16 +231,30 @@ def record_run(session: Session, submission_id: UUID, run_index: int, result: Ru
         shards.add(session, scoring)
 
 
-def record_score(session: Session, submission_id: UUID, score: Score) -> None:
-    """Store the score of a submission and finish it; one that is finished keeps the score it has."""
+def record_score(session: Session, submission_id: UUID, score: Score) -> bool:
+    """Store the score of a submission whose runs are complete; return whether it has ended now.
+
+    It finishes only with a score under the version that its phase has at this moment: one that a rescoring
+    has left behind is kept, but another is due. One that has ended keeps the scores it has.
+    """
+    # The phase is locked before the submission, and the submission before its shards.
+    phase = competitions.lock(session, session.get_one(Submission, submission_id).phase_id)
     submission = _lock(session, submission_id)
     if submission.state is not SubmissionState.SCORING:
-        return
-    score.submission_id = submission_id
-    session.add(score)
+        return True
+    same = select(Score.id).where(
+        Score.submission_id == submission_id, Score.scoring_version == score.scoring_version
+    )
+    if session.scalar(same) is None:
+        score.submission_id = submission_id
+        session.add(score)
+    if score.scoring_version != phase.scoring_version:
+        return False
     submission.verdict = Verdict.OK
     _end(submission, SubmissionState.FINISHED)
     shards.end_all(session, submission_id)
+    rescoring.go_on(session, phase)
+    return True
 
 
 def fail(session: Session, submission: Submission, *, verdict: Verdict, message: str) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.errors import NotAuthenticatedError
+from core.errors import NotAllowedError, NotAuthenticatedError
 from core.models import User
 
 
@@ -18,14 +18,18 @@ class NewUser(NamedTuple):
     token: str
 
 
-def create_user(session: Session, name: str) -> NewUser:
-    """Create a user, or give an existing one a new token that replaces the old."""
+def create_user(session: Session, name: str, *, organizer: bool = False) -> NewUser:
+    """Create a user, or give an existing one a new token that replaces the old.
+
+    With `organizer` the user is one from now on; without it, an organizer stays one.
+    """
     token = f"lethe_{secrets.token_urlsafe(32)}"
     user = session.scalar(select(User).where(User.name == name))
     if user is None:
         user = User(name=name)
         session.add(user)
     user.token_sha256 = _hash(token)
+    user.is_organizer = organizer or bool(user.is_organizer)  # not set before the first flush
     session.flush()
     return NewUser(user, token)
 
@@ -40,6 +44,12 @@ def authenticate(session: Session, token: str) -> User:
     if user is None:
         raise NotAuthenticatedError("This token is not known. Ask the organizer for a new one.")
     return user
+
+
+def check_organizer(user: User) -> None:
+    """Raise `NotAllowedError` unless the user is an organizer."""
+    if not user.is_organizer:
+        raise NotAllowedError("Only organizers may do this.")
 
 
 def _hash(token: str) -> str:

@@ -1,13 +1,14 @@
 """The final score: forgetting quality, paid for with any loss of accuracy."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scoring.epsilon import example_epsilons
-from scoring.forgetting import forgetting_quality
+from scoring.forgetting import example_qualities
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Measurements:
         """N, the number of models."""
         return len(self.confidences)
 
-    def take(self, models: NDArray[np.intp]) -> Self:
+    def take(self, models: NDArray[np.integer[Any]]) -> Self:
         """Return the measurements of some models, in the order of their indices; one may come twice."""
         return type(self)(
             self.confidences[models], self.retain_accuracies[models], self.test_accuracies[models]
@@ -57,6 +58,7 @@ class Score:
         retain_ratio: mean retain accuracy, unlearned over reference.
         test_ratio: mean test accuracy, unlearned over reference.
         epsilons: [n_examples] float64, 0..50; lower is better.
+        qualities: [n_examples] float64, 0..1, whose mean is the forgetting quality.
         n_models: models on each side.
         n_examples: size of the forget set.
         unlearned_retain_accuracy: mean over models, 0..1; so are the next three.
@@ -67,12 +69,17 @@ class Score:
     retain_ratio: float
     test_ratio: float
     epsilons: NDArray[np.float64]
+    qualities: NDArray[np.float64]
     n_models: int
     n_examples: int
     unlearned_retain_accuracy: float
     unlearned_test_accuracy: float
     reference_retain_accuracy: float
     reference_test_accuracy: float
+
+
+Metric = Callable[[Measurements, Measurements], Score]
+"""What turns unlearned models and references into a score."""
 
 
 def score(unlearned: Measurements, reference: Measurements, *, delta: float = 1e-5) -> Score:
@@ -88,7 +95,8 @@ def score(unlearned: Measurements, reference: Measurements, *, delta: float = 1e
             is not finite; the message names the numbers.
     """
     epsilons = example_epsilons(unlearned.confidences, reference.confidences, delta=delta)
-    quality = forgetting_quality(epsilons, unlearned.n_models)
+    qualities = example_qualities(epsilons, unlearned.n_models)
+    quality = float(qualities.mean())
     retain_ratio = utility_ratio(unlearned.retain_accuracies, reference.retain_accuracies)
     test_ratio = utility_ratio(unlearned.test_accuracies, reference.test_accuracies)
     return Score(
@@ -97,6 +105,7 @@ def score(unlearned: Measurements, reference: Measurements, *, delta: float = 1e
         retain_ratio=retain_ratio,
         test_ratio=test_ratio,
         epsilons=epsilons,
+        qualities=qualities,
         n_models=unlearned.n_models,
         n_examples=epsilons.size,
         unlearned_retain_accuracy=float(unlearned.retain_accuracies.mean()),

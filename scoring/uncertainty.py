@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from scoring.epsilon import example_epsilons
-from scoring.final import Measurements, score, utility_ratio
-from scoring.forgetting import example_qualities, forgetting_quality
+from scoring.final import Measurements, Metric, score
 
 _Z95 = 1.96  # two-sided 95 % of a normal distribution
 _N_SUBSETS = 20
@@ -69,8 +67,8 @@ def uncertainty(
     reference: Measurements,
     *,
     seed: int,
+    metric: Metric = score,
     n_resamples: int = 200,
-    delta: float = 1e-5,
 ) -> Uncertainty:
     """Return 95 % intervals of a submission's numbers.
 
@@ -78,21 +76,21 @@ def uncertainty(
         unlearned: the submission's N models.
         reference: N models retrained without the forget set, on the same forget examples.
         seed: draws the resamples; one for all submissions that are to be compared.
-        n_resamples: more of them make the widths surer, by about 1 part in √(2 · n_resamples).
-        delta: the δ of (ε, δ)-indistinguishability, in [0, 1).
+        metric: the version of the metric.
+        n_resamples: more of them make the widths surer, to about 1 part in √(2 · n_resamples).
 
     Constant models have intervals without width.
 
     Raises:
-        ValueError: what `score` refuses, or fewer than 2 resamples.
+        ValueError: what the metric refuses, or fewer than 2 resamples.
 
     Source: Efron and Tibshirani 1993, *An Introduction to the Bootstrap*, chapters 6 and 13 (standard
     intervals); Owen 2007, *The pigeonhole bootstrap*, for resampling models and examples at once.
     """
     if n_resamples < 2:
         raise ValueError(f"intervals need at least 2 resamples, got {n_resamples}")
-    observed = score(unlearned, reference, delta=delta)
-    drawn = _resample(unlearned, reference, _Plan(seed, n_resamples, delta))
+    observed = metric(unlearned, reference)
+    drawn = _resample(unlearned, reference, metric, np.random.default_rng(seed), n_resamples)
     ratios = drawn.retain_ratios * drawn.test_ratios
     quality, n_models = observed.forgetting_quality, unlearned.n_models
 
@@ -144,7 +142,7 @@ def tied_with_leader(
 
 
 def quality_by_n_models(
-    unlearned: Measurements, reference: Measurements, *, seed: int, delta: float = 1e-5
+    unlearned: Measurements, reference: Measurements, *, seed: int, metric: Metric = score
 ) -> tuple[QualityAt, ...]:
     """Return F as it would be with fewer models: at 4, 8, 16 … and at all N.
 
@@ -156,7 +154,7 @@ def quality_by_n_models(
         unlearned: the submission's N models.
         reference: as many references.
         seed: draws the subsets.
-        delta: the δ of (ε, δ)-indistinguishability, in [0, 1).
+        metric: the version of the metric.
     """
     generator = np.random.default_rng(seed)
     n_models = unlearned.n_models
@@ -164,22 +162,14 @@ def quality_by_n_models(
     by_size = []
     for size in sizes:
         qualities = [
-            _quality(
-                unlearned.confidences[generator.permutation(n_models)[:size]],
-                reference.confidences[generator.permutation(n_models)[:size]],
-                delta,
-            )
+            metric(
+                unlearned.take(generator.permutation(n_models)[:size]),
+                reference.take(generator.permutation(n_models)[:size]),
+            ).forgetting_quality
             for _ in range(_N_SUBSETS)
         ]
         by_size.append(QualityAt(size, float(np.mean(qualities)), float(np.std(qualities))))
-    whole = _quality(unlearned.confidences, reference.confidences, delta)
-    return (*by_size, QualityAt(n_models, whole, 0.0))
-
-
-class _Plan(NamedTuple):
-    seed: int
-    n_resamples: int
-    delta: float
+    return (*by_size, QualityAt(n_models, metric(unlearned, reference).forgetting_quality, 0.0))
 
 
 class _Resamples(NamedTuple):
@@ -191,35 +181,29 @@ class _Resamples(NamedTuple):
     test_ratios: NDArray[np.float64]
 
 
-def _resample(unlearned: Measurements, reference: Measurements, plan: _Plan) -> _Resamples:
-    # Drawn in this order, whatever the submission: references and examples are then the same for all.
-    generator = np.random.default_rng(plan.seed)
-    n_models, n_examples = unlearned.confidences.shape
+def _resample(
+    unlearned: Measurements, reference: Measurements, metric: Metric, generator: np.random.Generator, n: int
+) -> _Resamples:
+    n_models, n_examples = unlearned.n_models, unlearned.confidences.shape[1]
     numbers = []
-    for _ in range(plan.n_resamples):
-        references = reference.take(_drawn(n_models, generator))
-        examples = _drawn(n_examples, generator)
-        runs = unlearned.take(_drawn(n_models, generator))
-        epsilons = example_epsilons(runs.confidences, references.confidences, delta=plan.delta)
-        qualities = example_qualities(epsilons, n_models)
-        retain_ratio = _ratio(runs.retain_accuracies, references.retain_accuracies)
-        test_ratio = _ratio(runs.test_accuracies, references.test_accuracies)
-        numbers.append((qualities.mean(), qualities[examples].mean(), retain_ratio, test_ratio))
+    for _ in range(n):
+        # In this order, whatever the submission: references and examples are then the same for all.
+        references = _resampled(reference, generator)
+        examples = generator.integers(n_examples, size=n_examples)
+        runs = unlearned.take(generator.integers(n_models, size=n_models))
+        drawn = metric(runs, references)
+        quality = drawn.qualities[examples].mean()
+        numbers.append((drawn.forgetting_quality, quality, drawn.retain_ratio, drawn.test_ratio))
     return _Resamples(*np.array(numbers).T)
 
 
-def _drawn(n: int, generator: np.random.Generator) -> NDArray[np.intp]:
-    drawn: NDArray[np.intp] = generator.integers(n, size=n, dtype=np.intp)
-    return drawn
-
-
-def _ratio(unlearned: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
-    """Return the utility ratio; 1 where the resampled references happen to be never right."""
-    return utility_ratio(unlearned, reference) if reference.any() else 1.0
-
-
-def _quality(unlearned: NDArray[np.float64], reference: NDArray[np.float64], delta: float) -> float:
-    return forgetting_quality(example_epsilons(unlearned, reference, delta=delta), len(unlearned))
+def _resampled(reference: Measurements, generator: np.random.Generator) -> Measurements:
+    """Draw references with replacement, again if they happen to be never right: no ratio to them exists."""
+    n_models = reference.n_models
+    while True:
+        drawn = reference.take(generator.integers(n_models, size=n_models))
+        if drawn.retain_accuracies.any() and drawn.test_accuracies.any():
+            return drawn
 
 
 def _deviations(resampled: NDArray[np.float64], n_models: int) -> NDArray[np.float64]:

@@ -75,6 +75,11 @@ class SubmissionRunner:
         self._specs = tensor_specs(submission.architecture)
         self._has_ended = False
 
+    @property
+    def sandbox(self) -> str:
+        """What the submission runs in; see `Channel.identity`."""
+        return self._channel.identity
+
     def start(self) -> None:
         """Hand over the inputs and wait until the zygote is ready; no participant code runs yet.
 

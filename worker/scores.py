@@ -1,84 +1,128 @@
-"""From stored evaluations to stored scores: of submissions, and of the phase's own models."""
+"""From artifacts to stored scores, under any version of the metric: of submissions and of baselines."""
 
+import hashlib
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from uuid import UUID
 
 import scoring
-from core import competitions, db, shards, submissions
-from core.competitions import CEILING_SET, REFERENCE_SET
-from core.models import Baseline, Phase, Score
+from core import competitions, db, rescoring, shards, submissions
+from core.errors import PlatformError
+from core.models import REPLICATES, Baseline, Phase, Score, Submission
 from core.storage import storage
-from training.evaluation import Evaluation
+from scoring.baselines import Sides, floor
+from scoring.report import Rated, make_report
+from scoring.uncertainty import uncertainty
+from worker.artifacts import StoredArtifact, ensure_artifact, own_models
 from worker.lease import Lease
-from worker.preparation import BundleParts, load_bundle
 
 
 def score_submission(lease: Lease) -> None:
     """Score a submission whose runs are complete, and leave it finished."""
     submission_id = lease.shard.submission_id
     assert submission_id is not None
-    with db.reading() as session:
-        phase = submissions.find(session, submission_id).phase
-        runs = submissions.list_runs(session, submission_id)
-    unlearned = [run.evaluation_sha256 for run in runs if run.evaluation_sha256 is not None]
-    score = Score(**_score(phase, unlearned, _reference_set(phase, REFERENCE_SET)))
-    lease.check()
-    with db.transaction() as session:
-        submissions.record_score(session, submission_id, score)
+    stored = ensure_artifact(_read_submission(submission_id))
+    has_ended = False
+    while not has_ended:  # once, unless a rescoring changes the phase's version meanwhile
+        phase = _read_phase(lease)
+        score = _score(stored, phase, version=phase.scoring_version)
+        lease.check()
+        with db.transaction() as session:
+            has_ended = submissions.record_score(session, submission_id, score)
 
 
 def score_baselines(lease: Lease) -> None:
-    """Score the second set of references (ceiling) and the original model (floor), and open the phase."""
-    with db.reading() as session:
-        phase = session.get_one(Phase, lease.shard.phase_id)
-    assert phase.original_evaluation_sha256 is not None
-    reference = _reference_set(phase, REFERENCE_SET)
-    measured = {
-        "ceiling": _reference_set(phase, CEILING_SET),
-        "floor": [phase.original_evaluation_sha256] * phase.n_models,
-    }
-    baselines = [
-        Baseline(phase_id=phase.id, name=name, **_score(phase, models, reference))
-        for name, models in measured.items()
-    ]
+    """Score the baselines of a phase in preparation, and open it."""
+    phase = _read_phase(lease)
+    baselines = _baselines(phase, version=phase.scoring_version)
     with db.transaction() as session:
         competitions.open_with_baselines(session, phase.id, baselines)
         shards.finish(session, lease.shard.id, holder=lease.holder)
 
 
-def _reference_set(phase: Phase, set_index: int) -> list[str]:
-    """Return the hashes of the first N evaluations of a reference set, in order of the models."""
-    assert phase.reference_key is not None
+def rescore(lease: Lease) -> None:
+    """Score a finished submission, or the baselines of a phase, under the version that the shard names."""
+    shard, phase = lease.shard, _read_phase(lease)
+    assert shard.scoring_version is not None
+    scores: list[Score] | list[Baseline]
+    if shard.submission_id is None:
+        scores = _baselines(phase, version=shard.scoring_version)
+    else:
+        stored = ensure_artifact(_read_submission(shard.submission_id))
+        score = _score(stored, phase, version=shard.scoring_version)
+        score.submission_id = shard.submission_id
+        scores = [score]
+    lease.check()
+    with db.transaction() as session:
+        rescoring.record(session, shard, scores, holder=lease.holder)
+
+
+def _read_phase(lease: Lease) -> Phase:
     with db.reading() as session:
-        models = competitions.trained_models(session, phase.reference_key)[set_index]
-    return [models[model_index] for model_index in range(phase.n_models)]
+        return session.get_one(Phase, lease.shard.phase_id)
 
 
-def _score(phase: Phase, unlearned: list[str], reference: list[str]) -> dict[str, Any]:
-    """Return the columns of a score from the hashes of both sides' evaluations."""
-    labels = load_bundle(BundleParts.of(phase)).forget.age_group
-    score = scoring.score(_measurements(unlearned, labels), _measurements(reference, labels))
+def _read_submission(submission_id: UUID) -> Submission:
+    with db.reading() as session:
+        return submissions.find(session, submission_id)
+
+
+def _score(stored: StoredArtifact, phase: Phase, *, version: str) -> Score:
+    _check_known(version)
+    report = make_report(stored.artifact, version=version, seed=_seed(phase, version))
+    rated = report.submission
+    return Score(
+        **_numbers(rated, version=version),
+        replicates=rated.uncertainty.replicates.astype(REPLICATES).tobytes(),
+        artifact_sha256=stored.sha256,
+        report_sha256=storage().put(report.to_json().encode()),
+    )
+
+
+def _baselines(phase: Phase, *, version: str) -> list[Baseline]:
+    """Score the second set of references (ceiling) and the original model (floor) against the references."""
+    _check_known(version)
+    own, metric, seed = own_models(phase), scoring.VERSIONS[version], _seed(phase, version)
+    labels = own.labels.forget
+    reference = own.reference.measurements(labels)
+    measured = {
+        "ceiling": Sides(own.ceiling.measurements(labels), reference),
+        "floor": floor(reference, own.original.measurements(labels)),
+    }
+    rated = {
+        name: Rated(metric(*sides), uncertainty(*sides, seed=seed, metric=metric))
+        for name, sides in measured.items()
+    }
+    return [
+        Baseline(phase_id=phase.id, name=name, **_numbers(one, version=version))
+        for name, one in rated.items()
+    ]
+
+
+def _check_known(version: str) -> None:
+    if version not in scoring.VERSIONS:
+        known = ", ".join(scoring.VERSIONS)
+        raise PlatformError(f"this worker does not know the scoring version `{version}`, only {known}")
+
+
+def _seed(phase: Phase, version: str) -> int:
+    """Return the seed of all resampling in a phase under a version: one for all, so that replicates pair."""
+    return int.from_bytes(hashlib.sha256(f"{phase.id}:{version}".encode()).digest()[:8], "big")
+
+
+def _numbers(rated: Rated, *, version: str) -> dict[str, Any]:
+    """Return the columns that scores and baselines share."""
+    score, spread = rated.score, rated.uncertainty
     return {
-        "scoring_version": scoring.SCORING_VERSION,
+        "scoring_version": version,
         "final_score": score.final_score,
+        "final_score_low": spread.final_score.low,
+        "final_score_high": spread.final_score.high,
         "forgetting_quality": score.forgetting_quality,
+        "forgetting_quality_low": spread.forgetting_quality.low,
+        "forgetting_quality_high": spread.forgetting_quality.high,
         "retain_ratio": score.retain_ratio,
         "test_ratio": score.test_ratio,
         "retain_accuracy": score.unlearned_retain_accuracy,
         "test_accuracy": score.unlearned_test_accuracy,
         "n_models": score.n_models,
     }
-
-
-def _measurements(evaluation_sha256s: list[str], labels: NDArray[np.int64]) -> scoring.Measurements:
-    store = storage()
-    models = [Evaluation.from_bytes(store.get(sha256)) for sha256 in evaluation_sha256s]
-    return scoring.Measurements(
-        confidences=scoring.logit_scaled_confidence(
-            np.stack([model.forget_logits for model in models]), labels
-        ),
-        retain_accuracies=np.array([model.retain_accuracy for model in models]),
-        test_accuracies=np.array([model.test_accuracy for model in models]),
-    )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core import competitions, db, shards, submissions
 from core.errors import PlatformError
@@ -121,13 +121,18 @@ def _record(shard: ShardRuns, run_index: int, outcome: RunOutcome) -> bool:
 
 
 def _evaluate(shard: ShardRuns, outcome: RunOutcome) -> RunResult:
+    ended = RunResult(
+        outcome.verdict,
+        outcome.seconds,
+        sandbox=shard.runner.sandbox,
+        message=outcome.message,
+        log=outcome.log,
+    )
     if outcome.weights is None:
-        return RunResult(outcome.verdict, outcome.seconds, message=outcome.message, log=outcome.log)
+        return ended
     try:
         evaluation = shard.evaluator.evaluate(outcome.weights)
     except OverflowingModelError:
-        message = "the model that came back computes NaN or infinity on the forget set"
-        return RunResult(Verdict.INVALID_OUTPUT, outcome.seconds, message=message, log=outcome.log)
-    return RunResult(
-        Verdict.OK, outcome.seconds, evaluation_sha256=storage().put(evaluation), log=outcome.log
-    )
+        message = "the model that came back computes NaN or infinity"
+        return replace(ended, verdict=Verdict.INVALID_OUTPUT, message=message)
+    return replace(ended, evaluation_sha256=storage().put(evaluation))

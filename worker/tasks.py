@@ -22,6 +22,7 @@ _DO: dict[Work, Callable[[Lease], None]] = {
     Work.BASELINES: scores.score_baselines,
     Work.RUNS: submission_runs.run_shard,
     Work.SCORING: scores.score_submission,
+    Work.RESCORING: scores.rescore,
 }
 
 
@@ -46,8 +47,8 @@ def _work_under(lease: Lease) -> None:
         bound.info("shard_done")
     except LeaseLostError:
         raise
-    except Exception:  # noqa: BLE001  # whatever it was, the platform failed at this shard
+    except Exception as error:  # noqa: BLE001  # whatever it was, the platform failed at this shard
         bound.exception("shard_failed")
         with db.transaction() as session:
             shards.release_failed(session, lease.shard.id, holder=lease.holder)
-        give_up_if_hopeless(lease.shard.id)
+        give_up_if_hopeless(lease.shard.id, error)

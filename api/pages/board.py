@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from api.schemas import BaselineRow, LeaderboardAnswer, Preparation
+from api.leaderboard_schemas import BaselineRow, LeaderboardAnswer, LeaderboardRow
+from api.schemas import Preparation
 from core import competitions
 from core.leaderboard import leaderboard
 from core.lifecycle import PhaseState
@@ -40,11 +41,16 @@ class Board:
         """What the original model scores, once it is measured."""
         return next((row for row in self.answer.baselines if row.name == "floor"), None)
 
+    @property
+    def other_versions(self) -> list[str]:
+        """The versions whose scores stand beside those that rank, in the order of their names."""
+        rows: list[LeaderboardRow | BaselineRow] = [*self.answer.rows, *self.answer.baselines]
+        return sorted({version for row in rows for version in row.scores} - {self.answer.scoring_version})
+
     def bar_percent(self, final_score: float) -> float:
-        """Return how long the bar of a score is, in percent; the longest bar or the ceiling is 100."""
-        scores = [row.score.final_score for row in self.answer.rows]
-        scores += [row.score.final_score for row in self.answer.baselines]
-        longest = max(scores, default=0.0)
+        """Return how far along its bar a score is, in percent; the highest end of an interval is at 100."""
+        scores = [row.score for row in self.answer.rows] + [row.score for row in self.answer.baselines]
+        longest = max((max(one.final_score, one.final_score_high or 0.0) for one in scores), default=0.0)
         return 0.0 if longest <= 0 else round(100 * max(final_score, 0.0) / longest, 2)
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Response, status
 
 from api import problems
 from api.dependencies import ReadingSession, Slug
-from api.schemas import LeaderboardAnswer
+from api.leaderboard_schemas import LeaderboardAnswer
 from core.competitions import find_phase
 from core.errors import NotFoundError
 from core.leaderboard import leaderboard

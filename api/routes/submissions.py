@@ -101,5 +101,5 @@ def _answer(session: Session, submission: Submission) -> SubmissionAnswer:
         submission,
         n_ended=submissions.count_runs(session, submission.id),
         failed_run=submissions.find_failed_run(session, submission.id),
-        score=submissions.find_score(session, submission.id),
+        score=submissions.find_score(session, submission),
     )

@@ -77,12 +77,12 @@ def competition(make_competition: Callable[..., None]) -> None:
 
 
 @pytest.fixture
-def make_participant(client: TestClient) -> Callable[[str], Participant]:
+def make_participant(client: TestClient) -> Callable[..., Participant]:
     """Return a function that creates a user with a token."""
 
-    def make(name: str) -> Participant:
+    def make(name: str, *, organizer: bool = False) -> Participant:
         with db.transaction() as session:
-            made = users.create_user(session, name)
+            made = users.create_user(session, name, organizer=organizer)
         return Participant(made.user, {"Authorization": f"Bearer {made.token}"})
 
     return make
@@ -92,3 +92,9 @@ def make_participant(client: TestClient) -> Callable[[str], Participant]:
 def ada(make_participant: Callable[[str], Participant]) -> Participant:
     """Create the user `ada`."""
     return make_participant("ada")
+
+
+@pytest.fixture
+def olga(make_participant: Callable[..., Participant]) -> Participant:
+    """Create the organizer `olga`."""
+    return make_participant("olga", organizer=True)

@@ -48,6 +48,7 @@ def test_open_phase_accepts_and_says_its_limits(client, make_competition):
         "opens_at": "2000-01-01T00:00:00Z",
         "closes_at": None,
         "show_logs": True,
+        "scoring_version": "neurips2023-1",
         "preparation": {"done": 0, "total": 9},
         "accepting": True,
         "reason": None,

@@ -32,7 +32,9 @@ def test_leaderboard_ranks_the_best_of_each_participant_beside_the_baselines(
         "filename": "better.py",
         "submitted_at": answer["rows"][1]["submitted_at"],
         "mean_run_seconds": 2.5,
+        "tied_with_leader": None,
         "score": numbers(0.09),
+        "scores": {"neurips2023-1": numbers(0.09)},
     }
     assert [(row["name"], row["score"]["final_score"]) for row in answer["baselines"]] == [
         ("ceiling", 0.17),

@@ -1,10 +1,13 @@
 """The pages as text: what they say in each state, and that they trust nobody's words."""
 
+import numpy as np
 import pytest
 
+from core import db
 from core.lifecycle import PhaseState
+from core.models import REPLICATES, Score
 from tests.support.api import PHASE, add_baselines, add_finished, on_both_databases
-from tests.support.competition import HONEST
+from tests.support.competition import HONEST, numbers
 
 PAGE = "/competitions/faces/phases/check/leaderboard"
 
@@ -27,7 +30,33 @@ def test_page_shows_ranking_and_baselines(client, competition, ada):
     page = client.get(PAGE).text
     for words in ("ada", "finetune.py", "0.0853", "90.0 %", "×1.020", "3.0 s", "Ceiling", "0.1700", "Floor"):
         assert words in page
-    assert 'width="50.18%"' in page
+    assert 'class="bar-fill" width="45.61%"' in page
+    assert 'class="bar-interval" x1="41.05%" x2="50.18%"' in page
+    assert "0.0768 – 0.0938" in page
+    assert "stand beside" not in page
+
+
+def test_page_and_api_mark_who_is_tied_with_the_first(client, competition, make_participant):
+    wide = np.linspace(-0.1, 0.1, 50)
+    for name, score, spread in (("ada", 0.2, wide), ("bob", 0.19, -wide), ("cyd", 0.01, 0 * wide)):
+        replicates = (score + spread).astype(REPLICATES).tobytes()
+        add_finished(make_participant(name).user, "check", score, replicates=replicates)
+    page = client.get(PAGE).text
+    assert page.count("tied with the first</span>") == 1
+    assert page.index('title="bob"') < page.index("tied with the first</span>") < page.index('title="cyd"')
+    rows = client.get(f"{PHASE}/leaderboard").json()["rows"]
+    assert [row["tied_with_leader"] for row in rows] == [True, True, False]
+
+
+def test_page_shows_scores_of_other_versions_beside(client, competition, ada, make_participant):
+    scored_twice = add_finished(ada.user, "check", 0.1)
+    with db.transaction() as session:
+        session.add(Score(submission_id=scored_twice.id, **numbers(0.4242, scoring_version="test-2")))
+    add_finished(make_participant("bob").user, "check", 0.05)
+    page = client.get(PAGE).text
+    assert page.count('data-label="test-2"') == 2
+    assert page.count("0.4242") == 1
+    assert "The ranking is by version neurips2023-1" in page
 
 
 def test_hostile_names_are_text(client, competition, make_participant):

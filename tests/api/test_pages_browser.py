@@ -1,11 +1,8 @@
 """The leaderboard page in a real browser, served by a real server."""
 
-import threading
-import time
 from uuid import UUID
 
 import pytest
-import uvicorn
 from playwright.sync_api import expect, sync_playwright
 
 from core import db, submissions
@@ -15,6 +12,7 @@ from core.models import Score
 from tests.support.api import PHASE, add_baselines, add_finished, run_all
 from tests.support.competition import HONEST, numbers
 from tests.support.requirements import find_program
+from tests.support.serving import served
 
 pytestmark = pytest.mark.browser
 
@@ -35,17 +33,8 @@ def browser():
 
 @pytest.fixture
 def address(application, client):
-    config = uvicorn.Config(application, host="127.0.0.1", port=0, ws="none", log_level="warning")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(timeout=30)
+    with served(application) as address:
+        yield address
 
 
 @pytest.fixture

@@ -6,17 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
+import scoring
 from cli.main import app
 from cli.supervisor import Service, _free_port
-from cli.tables import leaderboard_table
-from core import db, users
+from core import db, rescoring, users
+from core.models import Phase
+from tests.support.competition import make_phase
 
 runner = CliRunner()
-
-_SCORE = {"final_score": 0.1, "forgetting_quality": 0.2, "retain_accuracy": 0.9, "test_accuracy": 0.4}
 
 
 def test_up_on_a_home_in_use_says_so(home: Path) -> None:
@@ -55,6 +54,31 @@ def test_create_user_prints_a_token_that_works(home: Path) -> None:
         assert users.authenticate(session, token).name == "ann"
 
 
+def test_create_user_is_an_organizer_when_asked_and_stays_one(home: Path) -> None:
+    def is_organizer(*options: str) -> bool:
+        token = runner.invoke(app, ["create-user", "ann", *options]).stdout.strip()
+        with db.reading() as session:
+            return users.authenticate(session, token).is_organizer
+
+    assert not is_organizer()
+    assert is_organizer("--organizer")
+    assert is_organizer()
+
+
+def test_status_says_how_far_a_rescoring_is_and_what_of_it_failed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(scoring.VERSIONS, "test-2", scoring.score)
+    phase = make_phase()
+    assert runner.invoke(app, ["status", "demo"]).stdout == "check: ready, 0/9 models, metric neurips2023-1\n"
+    with db.transaction() as session:
+        rescoring.request(session, phase.id, "test-2")
+    assert "rescoring under test-2: 0/1 scores\n" in runner.invoke(app, ["status", "demo"]).stdout
+    with db.transaction() as session:
+        session.get_one(Phase, phase.id).rescoring_problem = "the baselines: a bug"
+    assert "0/1 scores; failed: the baselines: a bug\n" in runner.invoke(app, ["status", "demo"]).stdout
+
+
 def test_submit_to_nobody_says_so(home: Path, tmp_path: Path) -> None:
     path = tmp_path / "submission.py"
     path.write_text("def unlearning(net, retain, forget, val): pass\n")
@@ -82,21 +106,3 @@ def test_service_stops_with_its_process(tmp_path: Path) -> None:
     assert service.process.poll() is None
     service.stop()
     assert service.process.poll() is not None
-
-
-def test_leaderboard_table_shows_hostile_names_as_text() -> None:
-    row = {"rank": 1, "participant": "[red]x[/red]", "filename": "a[/b].py", "mean_run_seconds": 1.25}
-    board = {
-        "competition": "demo",
-        "phase": "check",
-        "n_models": 16,
-        "rows": [row | {"score": _SCORE}],
-        "baselines": [{"name": "ceiling", "score": _SCORE}],
-    }
-    console = Console(width=100)
-    with console.capture() as captured:
-        console.print(leaderboard_table(board))
-    printed = captured.get()
-    assert "[red]x[/red]" in printed
-    assert "a[/b].py" in printed
-    assert printed.index("0.1000") < printed.index("ceiling")

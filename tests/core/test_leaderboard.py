@@ -1,26 +1,13 @@
 """Who ranks where, and who does not rank at all."""
 
+import numpy as np
 import pytest
 
 from core import db, leaderboard, submissions
-from core.lifecycle import Verdict
-from core.models import Phase, Score
-from core.submissions import RunResult
-from tests.support.competition import make_phase, make_submission, numbers
+from core.models import REPLICATES, Phase
+from tests.support.competition import make_finished, make_phase, make_submission
 
 pytestmark = pytest.mark.usefixtures("installation")
-
-
-def _finish(phase: Phase, *, user: str, final_score: float, seconds: float = 1.0) -> None:
-    source = f"def unlearning(net, retain, forget, val): return {final_score}".encode()
-    submission = make_submission(phase, user=user, source=source)
-    for run_index in range(phase.n_models):
-        with db.transaction() as session:
-            submissions.begin(session, submission.id)
-            result = RunResult(Verdict.OK, seconds=seconds + run_index, evaluation_sha256="0" * 64)
-            submissions.record_run(session, submission.id, run_index, result)
-    with db.transaction() as session:
-        submissions.record_score(session, submission.id, Score(**numbers(final_score)))
 
 
 def _board(phase: Phase) -> leaderboard.Leaderboard:
@@ -30,10 +17,10 @@ def _board(phase: Phase) -> leaderboard.Leaderboard:
 
 def test_leaderboard_ranks_best_of_each_and_ties_by_time() -> None:
     phase = make_phase()
-    _finish(phase, user="ann", final_score=0.05)
-    _finish(phase, user="bob", final_score=0.10)
-    _finish(phase, user="cyd", final_score=0.10)
-    _finish(phase, user="ann", final_score=0.12)
+    make_finished(phase, 0.05, user="ann")
+    make_finished(phase, 0.10, user="bob")
+    make_finished(phase, 0.10, user="cyd")
+    make_finished(phase, 0.12, user="ann")
     rows = _board(phase).rows
     assert [(row.rank, row.participant, row.score.final_score) for row in rows] == [
         (1, "ann", 0.12),
@@ -44,8 +31,46 @@ def test_leaderboard_ranks_best_of_each_and_ties_by_time() -> None:
 
 def test_leaderboard_gives_mean_seconds_per_run() -> None:
     phase = make_phase()
-    _finish(phase, user="ann", final_score=0.05, seconds=2.0)
+    make_finished(phase, 0.05, user="ann", seconds=2.0)
     assert _board(phase).rows[0].mean_run_seconds == pytest.approx(3.5)
+
+
+def _replicates(final_score: float, *, sd: float, shared: float = 0.0, n: int = 50) -> bytes:
+    """Draw replicates around a score; what is `shared` is the same for all submissions."""
+    own, common = np.random.default_rng(round(1e6 * final_score)), np.random.default_rng(0)
+    drawn = final_score + sd * own.normal(size=n) + shared * common.normal(size=n)
+    return drawn.astype(REPLICATES).tobytes()
+
+
+def _tied(phase: Phase) -> dict[str, bool | None]:
+    return {row.participant: row.tied_with_leader for row in _board(phase).rows}
+
+
+def test_leaderboard_says_who_is_tied_with_the_leader() -> None:
+    phase = make_phase()
+    for user, final_score in (("ann", 0.15), ("bob", 0.14), ("cyd", 0.10)):
+        replicates = _replicates(final_score, sd=0.01)
+        make_finished(phase, final_score, user=user, replicates=replicates)
+    assert _tied(phase) == {"ann": True, "bob": True, "cyd": False}
+
+
+def test_leaderboard_what_submissions_share_ties_nobody() -> None:
+    phase = make_phase()
+    for user, final_score in (("ann", 0.15), ("bob", 0.14)):
+        replicates = _replicates(final_score, sd=0.001, shared=0.05)
+        make_finished(phase, final_score, user=user, replicates=replicates)
+    assert _tied(phase) == {"ann": True, "bob": False}
+
+
+def test_leaderboard_compares_only_replicates_that_pair() -> None:
+    phase = make_phase()
+    make_finished(phase, 0.15, user="ann", replicates=_replicates(0.15, sd=0.01))
+    make_finished(phase, 0.149, user="bob")
+    make_finished(phase, 0.148, user="cyd", replicates=_replicates(0.148, sd=0.01, n=40))
+    make_finished(phase, 0.147, user="dan", replicates=_replicates(0.147, sd=0.01))
+    assert _tied(phase) == {"ann": True, "bob": None, "cyd": None, "dan": True}
+    make_finished(phase, 0.2, user="eve")
+    assert set(_tied(phase).values()) == {None}
 
 
 def test_leaderboard_unfinished_and_failed_do_not_rank() -> None:

@@ -1,9 +1,10 @@
 """What the worker's tests share: tasks run in this process, and a tiny phase that they prepared."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from core import db, queue
 from core.models import Phase
@@ -30,3 +31,11 @@ def tiny_phase(home: Path, deliver: Callable[[], None]) -> Phase:
     deliver()
     with db.reading() as session:
         return session.get_one(Phase, phase.id)
+
+
+@pytest.fixture
+def empty_queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the sweeper find no message waiting, and write no logs: tracebacks full of arrays take seconds."""
+    monkeypatch.setattr(queue, "length", lambda _: 0)
+    with capture_logs():
+        yield

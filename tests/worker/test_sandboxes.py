@@ -14,6 +14,7 @@ import pytest
 from safetensors.torch import load
 
 from core.lifecycle import Verdict
+from core.settings import get_settings
 from submissions_sandbox.confinement import USER_ID
 from tests.support.sandboxes import (
     KINDS,
@@ -75,6 +76,19 @@ def test_doing_nothing_returns_the_original(warm: Warm) -> None:
     original = load(make_input("").original)
     assert weights.keys() == original.keys()
     assert all(weights[name].equal(original[name]) for name in original)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_identity_names_the_sandbox_and_its_image(kind: str) -> None:
+    with closing(make_sandbox(kind).open(LIMITS)) as channel:
+        identity = channel.identity
+    if kind == "docker":
+        with closing(docker.from_env()) as client:
+            image = client.images.get(get_settings().sandbox_image).id
+        assert image.startswith("sha256:")
+        assert identity == f"docker {image}"
+    else:
+        assert identity == "bubblewrap"
 
 
 def test_same_seed_gives_identical_weights(warm: Warm) -> None:

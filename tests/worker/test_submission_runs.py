@@ -26,6 +26,8 @@ class _Evaluator:
 class _Runner:
     """Runs nothing: gives the outcome that the test wants, when all shards are there."""
 
+    sandbox = "none"
+
     def __init__(self, outcome: RunOutcome, together: threading.Barrier) -> None:
         self._outcome, self._together = outcome, together
 
@@ -76,6 +78,8 @@ def _outcome(verdict: Verdict) -> RunOutcome:
 def test_runs_recorded_together_all_count_and_scoring_is_asked_for_once(sent: list[queue.Message]) -> None:
     submission_id = _run_together([_outcome(Verdict.OK)] * 6)
     assert read_submission(submission_id).state is SubmissionState.SCORING
+    with db.reading() as session:
+        assert {run.sandbox for run in submissions.list_runs(session, submission_id)} == {"none"}
     assert [message.queue for message in sent].count(queue.SCORING_QUEUE) == 1
 
 

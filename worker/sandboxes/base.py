@@ -62,6 +62,10 @@ class Channel(Protocol):
     Deadlines are times of `time.monotonic()`.
     """
 
+    @property
+    def identity(self) -> str:
+        """What runs the zygote: the sandbox's word, and its image where it has one."""
+
     def send(self, data: bytes, *, deadline: float) -> None:
         """Write all of `data`.
 

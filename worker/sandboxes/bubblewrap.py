@@ -69,6 +69,8 @@ class BubblewrapSandbox:
 class BubblewrapChannel:
     """The pipes to a zygote under bubblewrap; see `Channel`."""
 
+    identity = BubblewrapSandbox.name
+
     def __init__(self, process: subprocess.Popen[bytes], *, zygote: int, cgroup: Cgroup | None) -> None:
         """Take over the process of bubblewrap and a pidfd of the zygote."""
         self._process = process

@@ -58,12 +58,13 @@ class DockerSandbox:
                 undo.callback(api.close)
                 container = api.create_container(**self._options(api, limits))["Id"]
                 undo.callback(_remove, api, container)
+                image = api.inspect_container(container)["Image"]
                 stream = api.attach_socket(container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
                 api.start(container)
             except _ENGINE_ERRORS as error:
                 raise SandboxUnavailableError(f"Docker does not start a sandbox: {error}") from None
             at_end = undo.pop_all()
-        return DockerChannel(container, stream, at_end, api)
+        return DockerChannel(container, stream, at_end, api, identity=f"{self.name} {image}")
 
     def _options(self, api: Any, limits: Limits) -> dict[str, object]:
         host_config = api.create_host_config(
@@ -104,8 +105,9 @@ class DockerSandbox:
 class DockerChannel:
     """The attached streams of a container; see `Channel`."""
 
-    def __init__(self, container: str, stream: Any, at_end: ExitStack, api: Any) -> None:
+    def __init__(self, container: str, stream: Any, at_end: ExitStack, api: Any, *, identity: str) -> None:
         """Take over a started container, its attached socket, and what is to be done at the end."""
+        self.identity = identity
         self._container = container
         self._stream = stream  # closing it, or losing it, would close the socket
         self._socket: socket.socket = getattr(stream, "_sock", stream)  # over TLS it is the socket itself

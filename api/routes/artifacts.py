@@ -1,0 +1,51 @@
+"""What a submission was scored from and the report on it, for organizers."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response, status
+
+from api import problems
+from api.dependencies import Organizer, ReadingSession
+from core import submissions
+from core.errors import NotAllowedError, NotAuthenticatedError, NotFoundError
+from core.storage import storage
+
+router = APIRouter(prefix="/submissions/{submission_id}", tags=["artifacts"], dependencies=[Organizer])
+
+_FILE = "application/octet-stream"
+
+
+def _responses(media_type: str, description: str) -> dict[int | str, dict[str, object]]:
+    answer: dict[int | str, dict[str, object]] = {
+        status.HTTP_200_OK: {"content": {media_type: {}}, "description": description}
+    }
+    return answer | problems.document(NotAuthenticatedError, NotAllowedError, NotFoundError)
+
+
+@router.get(
+    "/artifact",
+    summary="Download the artifact of a submission",
+    response_class=Response,
+    responses=_responses(_FILE, "safetensors; `python -m scoring` reads it"),
+)
+def download_artifact(submission_id: UUID, session: ReadingSession) -> Response:
+    """Return the one file that all scores of a submission can be computed from again."""
+    sha256 = submissions.find_artifact_sha256(session, submissions.find(session, submission_id).id)
+    if sha256 is None:
+        raise NotFoundError(f"Submission {submission_id} has no artifact: it has not been scored from one.")
+    disposition = f'attachment; filename="{submission_id}.safetensors"'
+    return Response(storage().get(sha256), media_type=_FILE, headers={"Content-Disposition": disposition})
+
+
+@router.get(
+    "/report",
+    summary="Show the report on a submission",
+    response_class=Response,
+    responses=_responses("application/json", "The report"),
+)
+def show_report(submission_id: UUID, session: ReadingSession) -> Response:
+    """Return all that was found out about a submission under the version that ranks."""
+    score = submissions.find_score(session, submissions.find(session, submission_id))
+    if score is None or score.report_sha256 is None:
+        raise NotFoundError(f"Submission {submission_id} has no report: it has not been scored with one.")
+    return Response(storage().get(score.report_sha256), media_type="application/json")

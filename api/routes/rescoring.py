@@ -1,0 +1,62 @@
+"""The scoring of a whole phase under another version of the metric, for organizers."""
+
+from fastapi import APIRouter, status
+from sqlalchemy.orm import Session
+
+from api import problems
+from api.dependencies import Organizer, ReadingSession, Slug, WritingSession
+from api.schemas import RescoringAnswer, RescoringRequest
+from core import rescoring
+from core.competitions import find_phase
+from core.errors import (
+    NotAllowedError,
+    NotAuthenticatedError,
+    NotFoundError,
+    RescoringRefusedError,
+    UnknownScoringVersionError,
+)
+from core.models import Phase
+
+router = APIRouter(
+    prefix="/competitions/{competition}/phases/{phase}/rescore",
+    tags=["rescoring"],
+    dependencies=[Organizer],
+)
+
+
+@router.post(
+    "",
+    summary="Score a phase under another version",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=problems.document(
+        NotAuthenticatedError,
+        NotAllowedError,
+        NotFoundError,
+        RescoringRefusedError,
+        UnknownScoringVersionError,
+    ),
+)
+def request_rescoring(
+    competition: Slug, phase: Slug, wanted: RescoringRequest, session: WritingSession
+) -> RescoringAnswer:
+    """Enqueue the scores that the phase lacks under that version; it ranks once none is missing.
+
+    Old scores stay. Asking again while it is under way changes nothing; after a failure it retries.
+    """
+    found = find_phase(session, competition, phase)
+    rescoring.request(session, found.id, wanted.scoring_version)
+    return _answer(session, found)
+
+
+@router.get(
+    "",
+    summary="Follow a rescoring",
+    responses=problems.document(NotAuthenticatedError, NotAllowedError, NotFoundError),
+)
+def show_rescoring(competition: Slug, phase: Slug, session: ReadingSession) -> RescoringAnswer:
+    """Return under which version the phase is scored, and how far a rescoring is, or what of it failed."""
+    return _answer(session, find_phase(session, competition, phase))
+
+
+def _answer(session: Session, phase: Phase) -> RescoringAnswer:
+    return RescoringAnswer.of(phase, rescoring.current(session, phase))
