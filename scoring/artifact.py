@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from itertools import accumulate
 from operator import attrgetter
 from typing import Any, Self
 
@@ -18,6 +19,8 @@ __all__ = ["Artifact", "ArtifactError", "Labels", "ModelSet", "Provenance"]
 
 _REQUIRED_SETS = ("unlearned", "reference")
 _OPTIONAL_SETS = ("ceiling", "original")
+_LONGEST_S = 1e9
+_DEEPEST = 20  # brackets within brackets in the architecture
 
 
 @dataclass(frozen=True)
@@ -118,10 +121,12 @@ class Provenance:
 
     def __post_init__(self) -> None:
         for name in ("bundle_sha256", "code_sha256", "evaluator_version", "scoring_version"):
-            if not isinstance(getattr(self, name), str):
-                raise ArtifactError(f"the {name} must be a text, not {getattr(self, name)!r:.100}")
+            _check_text(f"the {name}", getattr(self, name))
         _check_texts("sandboxes", self.sandboxes)
-        kept = json.loads(artifact_file.canonical("the architecture", self.architecture))
+        text = artifact_file.canonical("the architecture", self.architecture)
+        if max(accumulate((c in "[{") - (c in "]}") for c in text), default=0) > _DEEPEST:
+            raise ArtifactError(f"the architecture is nested more than {_DEEPEST} deep")
+        kept = json.loads(text)
         if not isinstance(kept, dict) or kept != self.architecture:
             raise ArtifactError(f"the architecture is no JSON object: {self.architecture!r:.100}")
 
@@ -166,8 +171,8 @@ class Artifact:
                 path = f"{name}.{sample.name}_logits"
                 _check_array(path, attrgetter(path)(self), np.float32, axes)
         _check_array("seconds", self.seconds, np.float64, {"n_models": n_models})
-        is_duration = np.isfinite(self.seconds) & (self.seconds >= 0)
-        _check_values("seconds", self.seconds, is_duration, "a finite number from 0 up")
+        is_duration = (self.seconds >= 0) & (self.seconds <= _LONGEST_S)
+        _check_values("seconds", self.seconds, is_duration, f"a number of 0..{_LONGEST_S:g}")
         _check_texts("seed_fingerprints", self.seed_fingerprints)
         if len(self.seed_fingerprints) != n_models:
             raise ArtifactError(f"{len(self.seed_fingerprints)} seed fingerprints for {n_models} models")
@@ -229,8 +234,16 @@ def _check_values(name: str, array: NDArray[Any], is_good: NDArray[np.bool_], wh
 
 
 def _check_texts(name: str, texts: object) -> None:
-    if not isinstance(texts, tuple) or not all(isinstance(text, str) for text in texts):
+    if not isinstance(texts, tuple):
         raise ArtifactError(f"the {name} must be texts in a tuple, not {texts!r:.100}")
+    for text in texts:
+        _check_text(f"each of the {name}", text)
+
+
+def _check_text(name: str, text: object) -> None:
+    # It ends up in terminals and in JSON: no control characters, no halves of surrogate pairs.
+    if not isinstance(text, str) or not text.isprintable():
+        raise ArtifactError(f"{name} must be a printable text, not {text!r:.100}")
 
 
 def _check_names(kind: str, found: Iterable[str], expected: Iterable[str]) -> None:

@@ -40,15 +40,18 @@ def ceiling(reference: Measurements, second: Measurements | None) -> Ceiling | N
     Returns:
         The second set against the first. Without one, the halves of the first: the references with an even
         index against those with an odd one (the last of an odd N is left out), with N // 2 models a side, so
-        that F is of another N than the submissions'. None if that leaves fewer than 3 models a side.
+        that F is of another N than the submissions'. None if that leaves fewer than 3 models a side, or
+        a half that is never right, to which no utility ratio exists.
     """
     if second is not None:
         return Ceiling(CeilingKind.SECOND_SET, Sides(second, reference))
     half = reference.n_models // 2
     if half < MIN_MODELS:
         return None
-    even, odd = np.arange(half) * 2, np.arange(half) * 2 + 1
-    return Ceiling(CeilingKind.SPLIT_HALVES, Sides(reference.take(even), reference.take(odd)))
+    even, odd = (reference.take(np.arange(half) * 2 + first) for first in (0, 1))
+    if not (odd.retain_accuracies.any() and odd.test_accuracies.any()):
+        return None
+    return Ceiling(CeilingKind.SPLIT_HALVES, Sides(even, odd))
 
 
 def floor(reference: Measurements, original: Measurements) -> Sides:

@@ -57,7 +57,11 @@ def epsilon_table(n_models: int, *, delta: float) -> NDArray[np.float32]:
     Returns:
         [N + 1, N + 1] float32, row = false positives, column = false negatives. No error at all: +inf.
         No error of just one kind, or every guess wrong (both logarithms undefined): −inf, "discarded".
+
+    Raises:
+        ValueError: delta is outside [0, 1).
     """
+    check_delta(delta)
     rate = np.arange(n_models + 1, dtype=np.float32) / np.float32(n_models)
     with np.errstate(divide="ignore", invalid="ignore"):  # ln 0 and ln(−δ) fall in discarded cells
         log_rate = np.log(rate)
@@ -85,9 +89,14 @@ def check_confidences(unlearned: NDArray[np.float64], reference: NDArray[np.floa
     """Refuse confidences that cannot be compared; arguments as of `example_epsilons`.
 
     Raises:
-        ValueError: unequal or wrong shapes, fewer than 3 models, no examples, or a confidence that is
-            not finite or beyond ±10⁴; the message shows the value and where.
+        ValueError: no float64 arrays (in float32 the ranges would be others), unequal or wrong shapes, fewer
+            than 3 models, no examples, or a confidence that is not finite or beyond ±10⁴; the message shows
+            the value and where.
     """
+    for side, confidences in (("unlearned", unlearned), ("reference", reference)):
+        found = getattr(confidences, "dtype", type(confidences).__name__)
+        if not isinstance(confidences, np.ndarray) or found != np.float64:
+            raise ValueError(f"the {side} confidences must be a float64 array, not {found}")
     if unlearned.ndim != 2 or unlearned.shape != reference.shape:
         raise ValueError(
             "unlearned and reference confidences must both be [n_models, n_examples], "
@@ -100,6 +109,12 @@ def check_confidences(unlearned: NDArray[np.float64], reference: NDArray[np.floa
         )
     _check_values("unlearned", unlearned)
     _check_values("reference", reference)
+
+
+def check_delta(delta: float) -> None:
+    """Raise `ValueError` unless delta is within [0, 1)."""
+    if not 0.0 <= delta < 1.0:
+        raise ValueError(f"delta must be within [0, 1), got {delta}")
 
 
 def _check_values(side: str, confidences: NDArray[np.float64]) -> None:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scoring.epsilon import example_epsilons
 from scoring.forgetting import example_qualities
 
+_LEAST_ACCURACY = 1e-9  # one right answer in a billion
+
 
 @dataclass(frozen=True)
 class Measurements:
@@ -125,17 +127,36 @@ def utility_ratio(
         reference_accuracies: [n_models] float64, 0..1; their mean is above 0.
 
     Raises:
-        ValueError: an accuracy outside 0..1 (NaN too), none at all, or references that are always wrong.
+        ValueError: shapes other than [n_models] on both sides, an accuracy outside 0..1 (NaN too), or
+            references that are never right; the message shows the value and where.
     """
+    if unlearned_accuracies.ndim != 1 or unlearned_accuracies.shape != reference_accuracies.shape:
+        raise ValueError(
+            "unlearned and reference accuracies must both be [n_models], "
+            f"but are {unlearned_accuracies.shape} and {reference_accuracies.shape}"
+        )
     for side, accuracies in (("unlearned", unlearned_accuracies), ("reference", reference_accuracies)):
-        if not accuracies.size or not np.all((accuracies >= 0.0) & (accuracies <= 1.0)):
-            raise ValueError(f"{side} accuracies must be fractions of 0..1, got {accuracies}")
+        bad = np.flatnonzero(~((accuracies >= 0.0) & (accuracies <= 1.0))).tolist()
+        if bad or not accuracies.size:
+            first = f"that of model {bad[0]} is {accuracies[bad[0]]}" if bad else "there are none"
+            raise ValueError(f"{side} accuracies must be fractions of 0..1, but {first}")
     reference_mean = float(reference_accuracies.mean())
-    if reference_mean == 0.0:
-        raise ValueError("the references are never right (mean accuracy 0): no ratio to them exists")
+    if reference_mean < _LEAST_ACCURACY:
+        raise ValueError(
+            f"the references are never right (mean accuracy {reference_mean:g}): no ratio exists"
+        )
     return float(unlearned_accuracies.mean()) / reference_mean
 
 
 def final_score(forgetting: float, retain_ratio: float, test_ratio: float) -> float:
-    """Return F · retain ratio · test ratio: at least 0, higher is better, about `forgetting` at no loss."""
+    """Return F · retain ratio · test ratio: at least 0, higher is better, about `forgetting` at no loss.
+
+    Raises:
+        ValueError: F is outside 0..1, or a ratio is below 0 or not finite.
+    """
+    if not 0.0 <= forgetting <= 1.0:
+        raise ValueError(f"a forgetting quality is within 0..1, got {forgetting}")
+    for name, ratio in (("retain", retain_ratio), ("test", test_ratio)):
+        if not 0.0 <= ratio < np.inf:
+            raise ValueError(f"a {name} ratio is a finite number from 0 up, got {ratio}")
     return forgetting * retain_ratio * test_ratio

@@ -31,10 +31,16 @@ def forgetting_quality(epsilons: NDArray[np.float64], n_models: int) -> float:
 
 def example_qualities(epsilons: NDArray[np.float64], n_models: int) -> NDArray[np.float64]:
     """Return H(ε) of every forget example, [n_examples] float64 of 0..1; arguments as of their mean, F."""
-    if n_models < MIN_MODELS:
+    if n_models != int(n_models) or n_models < MIN_MODELS:
         raise ValueError(f"forgetting quality needs at least {MIN_MODELS} models, got {n_models}")
-    if not epsilons.size or not np.all((epsilons >= 0.0) & (epsilons <= EPSILON_CAP)):
-        raise ValueError(f"forgetting quality needs epsilons within 0..{EPSILON_CAP:g}, got {epsilons}")
+    if epsilons.ndim != 1 or not epsilons.size:
+        raise ValueError(f"epsilons must be [n_examples], but are {epsilons.shape}")
+    bad = np.flatnonzero(~((epsilons >= 0.0) & (epsilons <= EPSILON_CAP))).tolist()
+    if bad:
+        raise ValueError(
+            f"the epsilon of example {bad[0]} is {epsilons[bad[0]]}, not within 0..{EPSILON_CAP:g} "
+            f"({len(bad)} such in all)"
+        )
     bucket = np.floor(epsilons / _BUCKET).astype(np.intp)
     measurable = (bucket + 1) * _BUCKET <= ceil(log(n_models - 1))
     return np.where(measurable, np.ldexp(1.0, -bucket), 0.0)

@@ -26,7 +26,7 @@ from scoring.baselines import CeilingKind, Sides, ceiling, floor
 from scoring.confidence import logit_scaled_confidence
 from scoring.final import Metric, Score
 from scoring.flags import Flag, flags
-from scoring.uncertainty import QualityAt, Uncertainty, quality_by_n_models, uncertainty
+from scoring.uncertainty import Interval, QualityAt, Uncertainty, quality_by_n_models, uncertainty
 from scoring.versions import VERSIONS
 
 
@@ -40,7 +40,7 @@ class Rated:
 
 @dataclass(frozen=True)
 class Audits:
-    """What the attacks beside the official number find.
+    """What the attacks beside the official number find; their F is always that of neurips2023-1.
 
     Attributes:
         margins_forget: KLoM on the forget set; so are the next two, on samples of the other sets.
@@ -71,7 +71,9 @@ class Report:
         ceiling_kind: whether against a second set, or their own halves.
         floor: the original model against the references; None where it was not measured.
         quality_by_n_models: F with fewer models.
+        ceiling_by_n_models: the same of the ceiling, with which to compare it; empty without one.
         audits: other attacks.
+        ceiling_audits: the same on a second set of references, with which to compare them; None without one.
         flags: what an organizer should look at.
         mean_run_seconds: of the N runs.
         provenance: where the numbers come from.
@@ -83,7 +85,9 @@ class Report:
     ceiling_kind: CeilingKind | None
     floor: Score | None
     quality_by_n_models: tuple[QualityAt, ...]
+    ceiling_by_n_models: tuple[QualityAt, ...]
     audits: Audits
+    ceiling_audits: Audits | None
     flags: tuple[Flag, ...]
     mean_run_seconds: float
     provenance: Provenance
@@ -124,11 +128,13 @@ def make_report(artifact: Artifact, *, version: str, seed: int) -> Report:
         ceiling_kind=None if top is None else top.kind,
         floor=bottom,
         quality_by_n_models=quality_by_n_models(*sides, seed=seed, metric=metric),
-        audits=_audit(artifact, seed=seed),
+        ceiling_by_n_models=() if top is None else quality_by_n_models(*top.sides, seed=seed, metric=metric),
+        audits=_audit(artifact, artifact.unlearned, seed=seed),
+        ceiling_audits=None if artifact.ceiling is None else _audit(artifact, artifact.ceiling, seed=seed),
         flags=flags(
             *sides,
             quality=submission.uncertainty.forgetting_quality_of_reruns,
-            ceiling=None if rated_top is None else rated_top.uncertainty.forgetting_quality_of_reruns,
+            ceiling=_comparable(rated_top, submission),
             seed=seed,
         ),
         mean_run_seconds=float(artifact.seconds.mean()),
@@ -140,8 +146,15 @@ def _rate(sides: Sides, metric: Metric, *, seed: int) -> Rated:
     return Rated(metric(*sides), uncertainty(*sides, seed=seed, metric=metric))
 
 
-def _audit(artifact: Artifact, *, seed: int) -> Audits:
-    labels, unlearned, reference = artifact.labels, artifact.unlearned, artifact.reference
+def _comparable(top: Rated | None, submission: Rated) -> Interval | None:
+    """Return the interval of the ceiling's F, if it is of as many models: with fewer, F is another number."""
+    if top is None or top.score.n_models != submission.score.n_models:
+        return None
+    return top.uncertainty.forgetting_quality_of_reruns
+
+
+def _audit(artifact: Artifact, unlearned: ModelSet, *, seed: int) -> Audits:
+    labels, reference = artifact.labels, artifact.reference
     forget, retain, test = (
         (logit_scaled_confidence(ours, of), logit_scaled_confidence(theirs, of))
         for ours, theirs, of in (

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from scoring.final import Score
-from scoring.report import Rated, Report
+from scoring.report import Audits, Rated, Report
 from scoring.uncertainty import Interval
 
 _BUCKET = 0.5
@@ -74,39 +74,37 @@ def _histogram(score: Score) -> Iterator[str]:
 
 
 def _fewer_models(report: Report) -> Iterator[str]:
-    yield "F with fewer models (few flatter a poor method; one like retraining stays where it is)"
-    yield "   ".join(f"N={at.n_models}: {at.mean:.3f} ± {at.sd:.3f}" for at in report.quality_by_n_models)
+    yield "F with fewer models, which flatter everybody: compare with the ceiling's"
+    for name, found in (("submission", report.quality_by_n_models), ("ceiling", report.ceiling_by_n_models)):
+        if found:
+            yield f"  {name:12}" + "   ".join(f"N={at.n_models}: {at.mean:.3f} ± {at.sd:.3f}" for at in found)
 
 
 def _audits(report: Report) -> Iterator[str]:
-    audits = report.audits
-    yield "other attacks (never part of the score)"
-    yield f"  exact intervals        F {audits.exact_intervals.forgetting_quality:.4f}"
-    yield f"  held-out rule          F {audits.held_out.forgetting_quality:.4f}"
-    ratio = audits.likelihood_ratio
-    yield (
-        f"  likelihood ratio       F {ratio.forgetting_quality:.4f}, guesses right {ratio.accuracy:.3f} "
-        f"(0.5 is chance), AUC {ratio.auc:.3f}"
-    )
-    bounded = audits.bounded
-    yield (
-        f"  bounded epsilon        above 0 for {100 * bounded.share_above_zero:.1f} % of the examples at "
-        f"{100 * bounded.level:.0f} % confidence, largest {bounded.largest:.2f}"
-    )
-    for name, margins in (
-        ("forget", audits.margins_forget),
-        ("retain", audits.margins_retain),
-        ("test", audits.margins_test),
-    ):
-        yield (
-            f"  KLoM on {name:15}mean {margins.mean:.3f}, median {margins.median:.3f}, "
-            f"95th percentile {margins.percentile_95:.3f}"
-        )
-    if audits.losses_unlearned is not None and audits.losses_reference is not None:
-        yield (
-            f"  losses, one model      forget told from test {audits.losses_unlearned.accuracy:.3f}, "
-            f"of references {audits.losses_reference.accuracy:.3f} (0.5 is chance)"
-        )
+    yield f"{'other attacks (never part of the score)':58}{'submission':>12}{'ceiling':>10}"
+    theirs = _audit_numbers(report.ceiling_audits) if report.ceiling_audits is not None else {}
+    for name, number in _audit_numbers(report.audits).items():
+        beside = f"{theirs[name]:10.3f}" if name in theirs else ""
+        yield f"  {name:56}{number:12.3f}{beside}"
+
+
+def _audit_numbers(audits: Audits) -> dict[str, float]:
+    ratio, bounded = audits.likelihood_ratio, audits.bounded
+    numbers = {
+        "exact intervals: F": audits.exact_intervals.forgetting_quality,
+        "held-out rule: F": audits.held_out.forgetting_quality,
+        "likelihood ratio: F": ratio.forgetting_quality,
+        "likelihood ratio: share of right guesses, 0.5 is chance": ratio.accuracy,
+        "likelihood ratio: AUC, 0.5 is chance": ratio.auc,
+        f"epsilon above 0 at {100 * bounded.level:.0f} % confidence: share": bounded.share_above_zero,
+        "KLoM on forget: mean": audits.margins_forget.mean,
+        "KLoM on forget: 95th percentile": audits.margins_forget.percentile_95,
+        "KLoM on retain: mean": audits.margins_retain.mean,
+        "KLoM on test: mean": audits.margins_test.mean,
+    }
+    if audits.losses_unlearned is not None:
+        numbers["losses: forget told from test, 0.5 is chance"] = audits.losses_unlearned.accuracy
+    return numbers
 
 
 def _flags(report: Report) -> Iterator[str]:

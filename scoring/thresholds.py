@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+# The published grid. The kernel keeps these in its cached machine code: another grid is another kernel.
 PER_UNIT = 100
 BUFFER = 2.0
 N_LEFT_ENDS = 400

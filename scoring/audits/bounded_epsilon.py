@@ -8,7 +8,7 @@ from scipy.special import betaincinv
 
 from scoring.attacks import Confidences
 from scoring.audits.interval_rules import errors_elsewhere, gains_inside
-from scoring.epsilon import EPSILON_CAP, check_confidences
+from scoring.epsilon import EPSILON_CAP, check_confidences, check_delta
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ def bounded_epsilons(
     Differentially Private Machine Learning*; Nasr et al. 2021, *Adversary Instantiation*.
     """
     check_confidences(unlearned, reference)
+    check_delta(delta)
     if not 0.0 < level < 1.0:
         raise ValueError(f"the level of a confidence bound must be within (0, 1), got {level}")
     n_models = len(unlearned)

@@ -9,6 +9,7 @@ from scoring.attacks import Confidences
 from scoring.epsilon import check_confidences
 
 _N_BINS = 20
+_SAME = 1e-9  # margins this near are one value: no 20 bins lie between them
 _FARTHEST = 100.0
 _MIN_PROBABILITY = 1e-5
 
@@ -68,6 +69,8 @@ def margin_divergence(unlearned: Confidences, reference: Confidences) -> MarginD
 
 def _binned_divergence(unlearned: Confidences, reference: Confidences) -> float:
     both = np.stack([unlearned, reference]).clip(-_FARTHEST, _FARTHEST)
+    if np.ptp(both) < _SAME:
+        return 0.0
     edges = np.histogram_bin_edges(both, bins=_N_BINS)
     p, q = (np.histogram(side, bins=edges)[0] / side.size for side in both)
     q = np.where(p > 0.0, np.maximum(q, _MIN_PROBABILITY), q)

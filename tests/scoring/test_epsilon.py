@@ -199,6 +199,21 @@ def test_a_confidence_that_is_not_finite_or_absurd_is_refused_by_name(side, bad)
         example_epsilons(**samples)
 
 
+@pytest.mark.parametrize("delta", [-1e-9, 1.0, 2.0, np.nan])
+def test_a_delta_that_is_no_probability_is_refused(delta):
+    with pytest.raises(ValueError, match=r"delta must be within \[0, 1\), got"):
+        example_epsilons(np.zeros((3, 1)), np.zeros((3, 1)), delta=delta)
+
+
+@pytest.mark.parametrize("bad", [np.zeros((3, 1), np.float32), np.zeros((3, 1), int), [[0.0]] * 3])
+def test_confidences_that_are_no_float64_array_are_refused_by_side(bad):
+    good = np.zeros((3, 1))
+    with pytest.raises(ValueError, match="the unlearned confidences must be a float64 array, not"):
+        example_epsilons(bad, good)
+    with pytest.raises(ValueError, match="the reference confidences must be a float64 array, not"):
+        example_epsilons(good, bad)
+
+
 def test_fewer_than_three_models_are_refused_with_their_number():
     with pytest.raises(ValueError, match="at least 3 models and 1 example, got 2 and 7"):
         example_epsilons(np.zeros((2, 7)), np.zeros((2, 7)))

@@ -1,6 +1,7 @@
 """From logits and accuracies to one score."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -91,20 +92,40 @@ def test_utility_ratio_is_of_the_means_and_not_capped():
     assert utility_ratio(np.array([0.0]), np.array([0.5])) == 0.0
 
 
-@pytest.mark.parametrize("bad", [[], [np.nan], [-0.1], [1.1]])
-def test_utility_ratio_of_impossible_accuracies_is_refused(bad):
-    good = np.array([0.5])
-    with pytest.raises(ValueError, match="unlearned accuracies"):
-        utility_ratio(np.array(bad), good)
-    with pytest.raises(ValueError, match="reference accuracies"):
-        utility_ratio(good, np.array(bad))
+@pytest.mark.parametrize("bad", [np.nan, -0.1, 1.1])
+def test_an_accuracy_that_cannot_be_is_refused_with_its_place(bad):
+    good, other = np.full(1200, 0.5), np.full(1200, 0.5)
+    other[1100] = bad
+    with pytest.raises(ValueError, match=f"unlearned accuracies .* that of model 1100 is {bad}"):
+        utility_ratio(other, good)
+    with pytest.raises(ValueError, match=f"reference accuracies .* that of model 1100 is {bad}"):
+        utility_ratio(good, other)
+
+
+@pytest.mark.parametrize(("unlearned", "reference"), [((3,), (4,)), ((3, 2), (3, 2)), ((), ())])
+def test_accuracies_of_unequal_or_wrong_shapes_are_refused_with_both(unlearned, reference):
+    with pytest.raises(ValueError, match=re.escape(f"but are {unlearned} and {reference}")):
+        utility_ratio(np.full(unlearned, 0.5), np.full(reference, 0.5))
+
+
+def test_no_accuracies_are_refused():
+    with pytest.raises(ValueError, match="there are none"):
+        utility_ratio(np.zeros(0), np.zeros(0))
 
 
 def test_utility_ratio_to_references_that_are_never_right_is_refused():
     with pytest.raises(ValueError, match="never right"):
         utility_ratio(np.array([0.5]), np.array([0.0]))
+    with pytest.raises(ValueError, match=r"mean accuracy 4\.94066e-324"):
+        utility_ratio(np.array([0.5]), np.array([5e-324]))
 
 
 def test_final_score_is_the_product():
     assert final_score(0.5, 0.5, 2.0) == 0.5
     assert final_score(0.25, 1.0, 0.5) == 0.125
+
+
+@pytest.mark.parametrize("parts", [(np.nan, 1, 1), (-0.1, 1, 1), (1.1, 1, 1), (0.5, -1, 1), (0.5, 1, np.inf)])
+def test_final_score_of_parts_that_cannot_be_is_refused(parts):
+    with pytest.raises(ValueError, match="got"):
+        final_score(*parts)

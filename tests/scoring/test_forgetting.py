@@ -33,11 +33,20 @@ def test_quality_equals_the_released_loop(n_models):
 
 
 def test_quality_of_too_few_models_is_refused():
-    with pytest.raises(ValueError, match="at least 3 models, got 2"):
-        forgetting_quality(np.array([0.0]), 2)
+    for n_models in (2, 3.5):
+        with pytest.raises(ValueError, match=f"at least 3 models, got {n_models}"):
+            forgetting_quality(np.array([0.0]), n_models)
 
 
-@pytest.mark.parametrize("epsilons", [[], [np.nan], [-0.1], [np.inf]])
-def test_quality_of_epsilons_that_cannot_be_is_refused(epsilons):
-    with pytest.raises(ValueError, match=r"within 0\.\.50"):
-        forgetting_quality(np.array(epsilons), 8)
+@pytest.mark.parametrize("bad", [np.nan, -0.1, np.inf, 50.5])
+def test_an_epsilon_that_cannot_be_is_refused_with_its_place(bad):
+    epsilons = np.zeros(1500)
+    epsilons[[700, 900]] = bad
+    with pytest.raises(ValueError, match=rf"example 700 is {bad}, not within 0\.\.50 \(2 such"):
+        forgetting_quality(epsilons, 8)
+
+
+@pytest.mark.parametrize("shape", [(0,), (2, 3)])
+def test_epsilons_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match=r"\[n_examples\], but are"):
+        forgetting_quality(np.zeros(shape), 8)

@@ -59,6 +59,25 @@ def test_without_a_second_set_the_halves_of_the_references_are_the_ceiling():
     assert found.ceiling.score.n_models == 4
     assert found.floor is None
     assert "split halves, N = 4" in report_text(found)
+    assert found.ceiling_audits is None
+    assert not any(flag.name == "score above the ceiling" for flag in found.flags)
+
+
+def test_a_reference_half_that_is_never_right_makes_no_ceiling_and_no_error():
+    seldom = np.array([0.5, *[0.0] * 7])
+    reference = dataclasses.replace(ARTIFACT.reference, retain_accuracies=seldom)
+    found = report(dataclasses.replace(ARTIFACT, ceiling=None, reference=reference))
+    assert found.ceiling is None
+    assert found.ceiling_by_n_models == ()
+    assert [at.n_models for at in found.quality_by_n_models] == [4, 8]
+    assert report_text(found)
+
+
+def test_the_ceiling_has_the_same_audits():
+    found = report()
+    assert found.ceiling_audits.losses_reference.accuracy == found.audits.losses_reference.accuracy
+    assert found.ceiling_audits.held_out.forgetting_quality > found.audits.held_out.forgetting_quality
+    assert [at.n_models for at in found.ceiling_by_n_models] == [4, 8]
 
 
 def test_another_version_scores_and_resamples_by_its_own_metric(monkeypatch):
