@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("artifact", type=Path, help="a file that `lethe artifact` wrote")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--version", choices=VERSIONS, help="the metric's; by default the artifact's own")
-    parser.add_argument("--seed", type=int, default=0, help="draws resamples and splits; 0 by default")
+    parser.add_argument("--seed", type=int, default=0, help="draws resamples and splits; reports name theirs")
     asked = parser.parse_args()
     try:
         artifact = Artifact.from_bytes(asked.artifact.read_bytes())

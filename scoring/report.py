@@ -66,6 +66,7 @@ class Report:
 
     Attributes:
         scoring_version: the version of the metric.
+        seed: what resamples, halves and splits were drawn with.
         submission: its score.
         ceiling: references against references; None where there are too few of them.
         ceiling_kind: whether against a second set, or their own halves.
@@ -80,6 +81,7 @@ class Report:
     """
 
     scoring_version: str
+    seed: int
     submission: Rated
     ceiling: Rated | None
     ceiling_kind: CeilingKind | None
@@ -123,6 +125,7 @@ def make_report(artifact: Artifact, *, version: str, seed: int) -> Report:
     rated_top = None if top is None else _rate(top.sides, metric, seed=seed)
     return Report(
         scoring_version=version,
+        seed=seed,
         submission=submission,
         ceiling=rated_top,
         ceiling_kind=None if top is None else top.kind,

@@ -18,7 +18,7 @@ def report_text(report: Report) -> str:
     sections = (
         [
             f"{score.n_models} models a side, {score.n_examples} forget examples, "
-            f"metric {report.scoring_version}, {report.mean_run_seconds:.2f} s a run"
+            f"metric {report.scoring_version}, seed {report.seed}, {report.mean_run_seconds:.2f} s a run"
         ],
         _scores(report),
         _histogram(score),

@@ -23,10 +23,10 @@ def drift(unlearned: Measurements, *, seed: int) -> Flag:
     """Flag runs whose confidences or accuracies follow the order in which they ran.
 
     Each of the three kinds of measurements is standardised over the runs and compared with slow waves over
-    the run order (half a wave, one, one and a half: trends, steps and swings; the sum of squared
-    correlations over examples and waves, slower waves counting more). The statistic is how far the largest
-    of the three lies above its mean over shuffled orders, in standard deviations. The threshold is what 1 %
-    of the shuffled orders exceed: exact, since honest runs are drawn alike and independently, whatever
+    the run order: half a wave, one, one and a half, for trends, steps and swings. Their squared correlations
+    are summed over examples and waves, with weights 1, 1/2 and 1/3. The statistic is how far the largest of
+    the three sums lies above its mean over shuffled orders, in standard deviations. The threshold is what
+    1 % of the shuffled orders exceed: exact, since honest runs are drawn alike and independently, whatever
     depends on what within a run.
     """
     if unlearned.n_models < MIN_RUNS:
@@ -56,8 +56,8 @@ def _shuffled_waves(n_runs: int, generator: np.random.Generator) -> NDArray[np.f
     orders = np.tile(np.arange(n_runs), (N_SHUFFLES + 1, 1))
     orders[1:] = generator.permuted(orders[1:], axis=1)
     halves = np.arange(1, _N_WAVES + 1)[:, np.newaxis]
-    # These weights make the sum of squares nearly that of the cumulated deviations (Cramér-von Mises).
-    waves = np.cos(np.pi * halves * (np.arange(n_runs) + 0.5) / n_runs) / halves
+    # Trends are likeliest: at equal weights few runs could not show one; at 1 / halves² only trends count.
+    waves = np.cos(np.pi * halves * (np.arange(n_runs) + 0.5) / n_runs) / np.sqrt(halves)
     shuffled: NDArray[np.float64] = waves[:, orders]
     return shuffled
 

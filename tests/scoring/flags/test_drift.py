@@ -21,7 +21,7 @@ def moved(runs, course):
 
 @pytest.mark.parametrize(
     "course",
-    [np.linspace(0.0, 1.5, 32), np.where(np.arange(32) < 16, 0.0, 1.0), 0.7 * np.cos(np.arange(32) / 5.0)],
+    [np.linspace(0.0, 1.5, 32), np.where(np.arange(32) < 16, 0.0, 1.0), np.cos(np.arange(32) / 5.0)],
     ids=["trend", "step", "swing"],
 )
 def test_confidences_that_follow_the_run_order_are_flagged(course):
