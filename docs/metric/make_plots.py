@@ -48,7 +48,7 @@ def _ceiling(artifact: Artifact) -> Sides:
 def _draw_confidences(submissions: dict[str, Sides]) -> Figure:
     """Draw the confidences of one forget example, under the models of every submission."""
     figure, axes = plt.subplots(
-        1, len(submissions), figsize=(10, 2.3), sharex=True, sharey=True, squeeze=False, layout="constrained"
+        1, len(submissions), figsize=(10, 2.5), sharex=True, sharey=True, squeeze=False, layout="constrained"
     )
     for axis, (name, sides) in zip(axes[0], submissions.items(), strict=True):
         medians = np.median(sides.reference.confidences, axis=0)
@@ -57,7 +57,7 @@ def _draw_confidences(submissions: dict[str, Sides]) -> Figure:
         bins = np.linspace(np.min(both), np.max(both), 21).tolist()
         for confidences, label in zip(both, ("references", "unlearned"), strict=True):
             axis.hist(confidences, bins=bins, alpha=0.6, label=label)
-        axis.set_title(f"{name}: ε = {score(*sides).epsilons[example]:.2f}", fontsize=9)
+        axis.set_title(f"{name}\nε = {score(*sides).epsilons[example]:.2f}", fontsize=9)
         axis.set_xlabel("confidence")
     axes[0][0].set_ylabel("models")
     axes[0][0].legend(frameon=False)

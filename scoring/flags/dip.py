@@ -32,10 +32,7 @@ def dip(values: Values) -> float:
         concave = np.interp(points[within], points[concave_knots], after[concave_knots])
         # Sought at knots only: anywhere else rounding could find it, and the interval would never shrink.
         knots = np.union1d(convex_knots, concave_knots)
-        widths = (concave - convex)[knots - low]
-        if widths.max() <= twice_dip:
-            break
-        widest = knots[np.argmax(widths)]
+        widest = knots[np.argmax((concave - convex)[knots - low])]
         mode_low = convex_knots[convex_knots <= widest][-1]
         mode_high = concave_knots[concave_knots >= widest][0]
         # The ends of the new interval may hold the mode, where a jump costs nothing: not counted yet.

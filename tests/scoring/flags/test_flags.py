@@ -46,6 +46,19 @@ def test_without_a_ceiling_its_flag_is_left_out():
     assert "score above the ceiling" not in [flag.name for flag in found]
 
 
+def test_each_flag_looks_at_the_submission():
+    unlearned, reference = pair(16)
+    in_order = unlearned.take(unlearned.confidences.mean(axis=1).argsort())
+    equal = unlearned.take(np.zeros(16, dtype=np.intp))
+    two = unlearned.take(np.array([0, 1, 1, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0, 1, 1, 0]))
+    raised = [[flag.raised for flag in all_flags(runs, reference)[:4]] for runs in (in_order, equal, two)]
+    assert raised == [
+        [False, False, True, False],
+        [True, True, False, False],
+        [True, False, False, True],
+    ]
+
+
 def test_a_perfect_copy_is_above_the_ceiling():
     assert flags(*pair(16), quality=HIGH, ceiling=LOW, seed=0)[-1].raised
 
