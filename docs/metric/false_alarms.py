@@ -1,6 +1,6 @@
 """How often each flag of `scoring.flags` is raised for honest submissions, and for its cheat.
 
-Run as `python docs/metric/false_alarms.py` (about five minutes on one core), or with `--quick` (half a
+Run as `OMP_NUM_THREADS=1 python docs/metric/false_alarms.py` (about six minutes), or with `--quick` (half a
 minute). Prints Markdown tables, of simulated submissions of which the truth is known.
 """
 
