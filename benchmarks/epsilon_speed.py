@@ -50,13 +50,14 @@ def figures() -> Iterator[Figure]:
 def _peak_mb() -> float:
     """Return the peak resident memory of a process that only computes these epsilons."""
     program = (
-        "import resource, numpy, scoring\n"
+        "import re, numpy, scoring\n"
         f"sides = numpy.random.default_rng(0).normal(size=(2, {_N_MODELS}, {_N_EXAMPLES}))\n"
         "scoring.example_epsilons(*sides)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        # Not ru_maxrss, which a child inherits from the process that started it.
+        "print(re.search(r'VmHWM:\\s+(\\d+) kB', open('/proc/self/status').read()).group(1))"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    return int(ended.stdout) / 1000
+    return int(ended.stdout) * 1.024e-3
 
 
 def _confidences(*, shift: float) -> tuple[Confidences, Confidences]:
