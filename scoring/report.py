@@ -121,8 +121,8 @@ def make_report(artifact: Artifact, *, version: str, seed: int) -> Report:
     bottom = None
     if artifact.original is not None:
         bottom = metric(*floor(reference, artifact.original.measurements(labels)))
-    submission = _rate(sides, metric, seed=seed)
-    rated_top = None if top is None else _rate(top.sides, metric, seed=seed)
+    submission = rate(sides, metric, seed=seed)
+    rated_top = None if top is None else rate(top.sides, metric, seed=seed)
     return Report(
         scoring_version=version,
         seed=seed,
@@ -145,7 +145,8 @@ def make_report(artifact: Artifact, *, version: str, seed: int) -> Report:
     )
 
 
-def _rate(sides: Sides, metric: Metric, *, seed: int) -> Rated:
+def rate(sides: Sides, metric: Metric, *, seed: int) -> Rated:
+    """Return the score of some models against references, and its intervals; `seed` draws the resamples."""
     return Rated(metric(*sides), uncertainty(*sides, seed=seed, metric=metric))
 
 

@@ -10,8 +10,7 @@ from core.errors import PlatformError
 from core.models import REPLICATES, Baseline, Phase, Score, Submission
 from core.storage import storage
 from scoring.baselines import Sides, floor
-from scoring.report import Rated, make_report
-from scoring.uncertainty import uncertainty
+from scoring.report import Rated, make_report, rate
 from worker.artifacts import StoredArtifact, ensure_artifact, own_models
 from worker.lease import Lease
 
@@ -88,13 +87,9 @@ def _baselines(phase: Phase, *, version: str) -> list[Baseline]:
         "ceiling": Sides(own.ceiling.measurements(labels), reference),
         "floor": floor(reference, own.original.measurements(labels)),
     }
-    rated = {
-        name: Rated(metric(*sides), uncertainty(*sides, seed=seed, metric=metric))
-        for name, sides in measured.items()
-    }
     return [
-        Baseline(phase_id=phase.id, name=name, **_numbers(one, version=version))
-        for name, one in rated.items()
+        Baseline(phase_id=phase.id, name=name, **_numbers(rate(sides, metric, seed=seed), version=version))
+        for name, sides in measured.items()
     ]
 
 
