@@ -1,5 +1,6 @@
 """What the sandboxes' tests share: the two kinds, a tiny input, and the view from the host."""
 
+import os
 import re
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from worker.sandboxes.bubblewrap import BubblewrapChannel, BubblewrapSandbox
 from worker.sandboxes.docker import DockerChannel, DockerSandbox
 
 ARCHITECTURE = Architecture(width=4)
-OWNER = "lethe-tests"
+OWNER = os.environ.setdefault("LETHE_TESTS_OWNER", f"lethe-tests-{os.getpid()}")
+"""In whose name containers are started: this run of the tests, and the processes that it starts."""
 KINDS = [
     pytest.param("bubblewrap", marks=pytest.mark.bubblewrap),
     pytest.param("docker", marks=pytest.mark.docker),
