@@ -1,8 +1,6 @@
 """The whole walk of a submission, over HTTP, through broker, worker, sandbox and evaluator."""
 
-import json
 import os
-import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +10,6 @@ import pytest
 from tests.support.running import Installation
 
 pytestmark = [pytest.mark.bubblewrap, pytest.mark.timeout(240)]
-
-_CORPUS = sorted(path.parent for path in Path(__file__).parent.glob("submissions/*/expected.json"))
 
 _SLOW = b"""
 import time
@@ -37,19 +33,6 @@ def lethe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     finally:
         installation.stop()
     assert installation.pids() == []
-
-
-@pytest.mark.parametrize("folder", _CORPUS, ids=lambda folder: folder.name)
-def test_walk_ends_with_the_expected_verdict(lethe: Installation, folder: Path) -> None:
-    expected = json.loads((folder / "expected.json").read_text())
-    token = lethe.lethe("create-user", folder.name)
-    uploaded = lethe.upload((folder / "submission.py").read_bytes(), token)
-    assert uploaded.status_code == 201, uploaded.text
-    ended = lethe.wait_for_end(uploaded.json()["id"], token)
-    assert (ended["state"], ended["verdict"]) == (expected["state"], expected["verdict"]), ended
-    assert re.match(expected["message"], ended["message"], re.DOTALL), ended["message"]
-    assert str(Path(__file__).parents[1]) not in ended["message"]
-    assert str(lethe.home) not in ended["message"]
 
 
 def test_walk_finished_submission_stands_on_the_leaderboard(lethe: Installation) -> None:

@@ -1,0 +1,192 @@
+"""Every submission of the corpus, from the upload to its verdict, in both sandboxes, and every control."""
+
+import base64
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.corpus import PHASE_LIMITS, Case, Footprint, Host, read_cases
+from tests.support.plants import Plants
+from tests.support.running import Installation
+from tests.support.sandboxes import KINDS
+from tests.support.weakened import run_without
+from worker.runner import RunOutcome
+from worker.sandboxes.base import MIB
+
+pytestmark = pytest.mark.timeout(300)
+
+_CASES = {case.name: case for case in read_cases()}
+_CONTROLLED = [name for name, case in _CASES.items() if case.control is not None]
+_DISK_GROWTH_BYTES = 8 * MIB  # of one submission: rows, log lines, and SQLite's own log, which is cut at 4 MB
+_MEMORY_GROWTH_BYTES = 64 * MIB  # of the worker over the whole corpus
+
+# The score depends on no seed: the same at every upload, to the last bit.
+_HONEST = """\
+import torch
+
+def unlearning(net, retain, forget, val):
+    with torch.no_grad():
+        net.fc.bias[0] += 0.25
+        net.fc.weight *= 0.75
+
+# upload {number}
+"""
+
+
+@dataclass
+class Range:
+    """A running installation with one phase, and what the tests before have seen of it."""
+
+    kind: str
+    installation: Installation
+    host: Host
+    plants: Plants
+    attacker: str
+    honest: str
+    score: dict[str, Any]
+    first: Footprint
+    numbers: Iterator[int]
+
+    def upload_honest(self) -> str:
+        """Upload an honest submission that is like no other and return its id."""
+        source = _HONEST.format(number=next(self.numbers)).encode()
+        submission_id: str = self.installation.upload(source, self.honest).json()["id"]
+        return submission_id
+
+    def assert_scores_the_same(self, submission_id: str) -> None:
+        """Wait for an honest submission's end."""
+        ended = self.installation.wait_for_end(submission_id, self.honest)
+        assert ended["score"] == self.score, ended
+
+    def assert_clean(self, before: Footprint) -> None:
+        """Assert that no sandbox has left anything on the host."""
+        assert self.host.leftovers() == []
+        after = self.host.footprint()
+        assert after.disk - before.disk < _DISK_GROWTH_BYTES
+        assert after.memory - self.first.memory < _MEMORY_GROWTH_BYTES
+
+    def visible(self, submission_id: str) -> str:
+        """Return all that the owner of a submission can read of it, and everybody of the phase."""
+        addresses = [f"/submissions/{submission_id}", f"/submissions/{submission_id}/runs"]
+        answers = [self.installation.get(address, self.attacker) for address in addresses]
+        answers.append(self.installation.get("/competitions/demo/phases/check/leaderboard"))
+        return json.dumps(answers)
+
+
+@pytest.fixture(scope="module")
+def plants() -> Iterator[Plants]:
+    with Plants() as planted:
+        yield planted
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def site(request: pytest.FixtureRequest) -> Iterator[Range]:
+    """An installation with planted canaries; its last honest submission comes after its last attack."""
+    with Plants() as plants:
+        temporary = plants.folder / "tmp"
+        temporary.mkdir()
+        installation = Installation(
+            plants.home,
+            LETHE_SANDBOX=request.param,
+            LETHE_WORKER_SLOTS="2",
+            TMPDIR=str(temporary),
+            **plants.environment,
+        )
+        installation.start()
+        try:
+            yield from _prepared(request.param, installation, plants)
+        finally:
+            installation.stop()
+        assert installation.pids() == []
+
+
+def _prepared(kind: str, installation: Installation, plants: Plants) -> Iterator[Range]:
+    installation.create_competition(runs_per_shard=3, limits=PHASE_LIMITS)
+    tokens = [installation.lethe("create-user", name) for name in ("attacker", "honest", "other")]
+    other = f"# {plants.canary('submission')}\n{_HONEST.format(number=-1)}"
+    other_id = installation.upload(other.encode(), tokens[2]).json()["id"]
+    host = Host(installation, Path(installation.environment["TMPDIR"]))
+    site = Range(kind, installation, host, plants, tokens[0], tokens[1], {}, host.footprint(), count())
+    first = site.upload_honest()  # both slots have now worked
+    site.score = installation.wait_for_end(first, site.honest)["score"]
+    assert site.score["n_models"] == 3
+    assert installation.wait_for_end(other_id, tokens[2])["score"] == site.score
+    before = site.first = host.footprint()
+    yield site
+    site.assert_scores_the_same(site.upload_honest())
+    site.assert_clean(before)
+
+
+@pytest.mark.parametrize("name", _CASES)
+def test_submission_ends_as_expected_and_leaves_nothing(site: Range, name: str) -> None:
+    case = _CASES[name]
+    before = site.host.footprint()
+    uploaded = _upload(site, case)
+    if case.refused is not None:
+        assert uploaded.status_code == 422, uploaded.text
+        assert re.search(case.refused, uploaded.json()["detail"])
+        return
+    assert uploaded.status_code == 201, uploaded.text
+    submission_id = uploaded.json()["id"]
+    honest_id = site.upload_honest()  # it runs beside this submission, and after the one before
+    ended = site.installation.wait_for_end(submission_id, site.attacker)
+    assert (ended["state"], ended["verdict"]) == (case.state, case.verdict), ended
+    assert re.match(case.message, ended["message"], re.DOTALL), ended["message"]
+    site.assert_scores_the_same(honest_id)
+    _assert_no_canary(site.visible(submission_id), site)
+    site.assert_clean(before)
+
+
+def _upload(site: Range, case: Case) -> Any:
+    filename, content = case.upload()
+    assert filename == "submission.py"
+    return site.installation.upload(content, site.attacker)
+
+
+def _assert_no_canary(visible: str, site: Range) -> None:
+    token = site.plants.token.encode()
+    for encoded in (token, token.hex().encode(), base64.b64encode(token)[:-4]):
+        assert encoded.decode() not in visible
+    assert str(site.plants.folder) not in visible
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def controls(request: pytest.FixtureRequest, plants: Plants) -> Iterator[dict[str, Future[list[RunOutcome]]]]:
+    """The outcomes of the controls that were asked for, two sandboxes at a time."""
+    asked = [
+        item.callspec.params["name"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function)
+        and item.originalname == test_control_succeeds_without_its_protection.__name__
+        and item.callspec.params["controls"] == request.param
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        yield {name: pool.submit(_run_control, name, request.param, plants) for name in asked}
+        pool.shutdown(cancel_futures=True)
+
+
+def _run_control(name: str, kind: str, plants: Plants) -> list[RunOutcome]:
+    case = _CASES[name]
+    assert case.control is not None
+    return run_without(case.control.without, kind, source=case.upload()[1], plants=plants)
+
+
+@pytest.mark.parametrize("name", _CONTROLLED)
+def test_control_succeeds_without_its_protection(
+    controls: dict[str, Future[list[RunOutcome]]], name: str
+) -> None:
+    control = _CASES[name].control
+    assert control is not None
+    outcomes = [(outcome.verdict, outcome.message) for outcome in controls[name].result()]
+    assert any(
+        verdict == control.verdict and re.search(control.message, message) for verdict, message in outcomes
+    ), outcomes
