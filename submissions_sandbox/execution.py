@@ -37,12 +37,14 @@ class Inputs:
         loaders: the participant data.
         source: the submission, UTF-8 Python.
         specs: the tensors that a run must return.
+        device: where a run gets the network; CUDA does not survive a fork, so only the run moves it there.
     """
 
     net: nn.Module
     loaders: Loaders
     source: bytes
     specs: dict[str, TensorSpec]
+    device: str = "cpu"
 
 
 def rehearse(inputs: Inputs) -> None:
@@ -66,6 +68,7 @@ def execute(inputs: Inputs, *, seed: int, output: BinaryIO) -> None:
     """
     folder, process = Path.cwd(), os.getpid()
     try:
+        inputs.net.to(inputs.device)
         unlearning = _load(inputs.source, folder)
         _reseed(seed)
         with _participant_code(folder, Failure.NONZERO_EXIT):

@@ -51,6 +51,7 @@ class Setup:
         open_files: open file descriptors of each process.
         log_bytes: how much a run may print.
         output_bytes: the largest WEIGHTS payload.
+        device: where a run finds its net: "cpu" or "cuda".
     """
 
     architecture: dict[str, object]
@@ -60,6 +61,7 @@ class Setup:
     open_files: int
     log_bytes: int
     output_bytes: int
+    device: str
 
 
 class ProtocolError(Exception):

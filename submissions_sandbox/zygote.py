@@ -48,16 +48,26 @@ def serve() -> None:
 
 def _receive_inputs() -> tuple[Setup, Inputs]:
     setup = Setup(**cast("dict[str, Any]", unpack_json(_receive(Kind.SETUP))))
+    if setup.device != "cpu" and not _forked_child_finds_gpu():
+        raise RuntimeError("the sandbox was given no GPU that torch can use")
     architecture = architectures.Architecture.from_dict(setup.architecture)
     net = architectures.build(architecture)
     net.load_state_dict(load(_receive(Kind.ORIGINAL)))
     loaders = loaders_from_bytes(_receive(Kind.DATA))
     source = _receive(Kind.SOURCE)
-    inputs = Inputs(net.eval(), loaders, source, architectures.tensor_specs(architecture))
+    specs = architectures.tensor_specs(architecture)
+    inputs = Inputs(net.eval(), loaders, source, specs, setup.device)
     rehearse(inputs)
     gc.collect()
     gc.freeze()  # a collection in a child would otherwise copy every page it looks at
     return setup, inputs
+
+
+def _forked_child_finds_gpu() -> bool:
+    child = os.fork()  # to ask initializes CUDA, which no later fork would survive
+    if child == 0:
+        os._exit(0 if torch.cuda.is_available() else 1)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def _serve_run(setup: Setup, inputs: Inputs, *, seed: int) -> None:

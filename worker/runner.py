@@ -138,6 +138,7 @@ class SubmissionRunner:
             open_files=limits.open_files,
             log_bytes=limits.log_bytes,
             output_bytes=output_bytes,
+            device=limits.device,
         )
 
     def _converse(self, seed: int, started: float) -> RunOutcome:

@@ -69,6 +69,7 @@ def _open_runner(submission: Submission) -> Iterator[SubmissionRunner]:
         processes=asked.processes,
         scratch_bytes=asked.scratch_bytes,
         log_bytes=asked.log_bytes,
+        device=asked.device,
     )
     settings = get_settings()
     sandbox = find_sandbox(settings.sandbox, image=settings.sandbox_image, owner=settings.installation())

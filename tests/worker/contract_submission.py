@@ -58,6 +58,7 @@ def scratch_is_ours(net, retain, forget, val):
             "LD_LIBRARY_PATH",
             "LC_CTYPE",
             "MKL_NUM_THREADS",
+            "NVIDIA_VISIBLE_DEVICES",
         ),
         *("OMP_NUM_THREADS", "PATH", "PWD", "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONHOME"),
         *(

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.errors import PlatformError
+from submissions_sandbox.system_calls import Device
 
 MIB = 1024 * 1024
 
-ENVIRONMENT = {
-    "CUDA_VISIBLE_DEVICES": "",
+_ENVIRONMENT = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # a fork faults its memory in anew: in large pages, if it can
     "HOME": "/tmp",  # noqa: S108  # the sandbox's own
     "LANG": "C.UTF-8",
@@ -20,7 +20,15 @@ ENVIRONMENT = {
     "TMPDIR": "/tmp",  # noqa: S108
     "USER": "sandbox",  # getpass asks for it; there need be no passwd file
 }
-"""All that a zygote's environment holds, but for where its Python lies."""
+_HIDDEN_GPUS = {
+    "CUDA_VISIBLE_DEVICES": "",
+    "NVIDIA_VISIBLE_DEVICES": "void",  # NVIDIA's runtime would otherwise do as the image says
+}
+
+
+def environment(device: Device) -> dict[str, str]:
+    """Return all that a zygote's environment holds, but for where its Python lies."""
+    return _ENVIRONMENT if device == "cuda" else _ENVIRONMENT | _HIDDEN_GPUS
 
 
 class ChannelClosedError(PlatformError):
@@ -42,6 +50,7 @@ class Limits:
         shared_memory_bytes: files in /dev/shm, through which a DataLoader's workers hand on batches.
         open_files: open file descriptors of each process.
         log_bytes: what one run may print.
+        device: what the runs compute on; GPUs are hidden from those on "cpu".
     """
 
     run_s: float = 60.0
@@ -54,6 +63,7 @@ class Limits:
     shared_memory_bytes: int = 256 * MIB
     open_files: int = 1024
     log_bytes: int = 64 * 1024
+    device: Device = "cpu"
 
 
 class Channel(Protocol):

@@ -20,7 +20,7 @@ import structlog
 from core.errors import SandboxUnavailableError
 from submissions_sandbox import scratch
 from submissions_sandbox.confinement import USER_ID
-from worker.sandboxes.base import ENVIRONMENT, ChannelClosedError, Limits
+from worker.sandboxes.base import ChannelClosedError, Limits, environment
 from worker.sandboxes.cgroup import Cgroup
 from worker.sandboxes.runtime import Runtime, find_runtime
 
@@ -52,11 +52,13 @@ class BubblewrapSandbox:
 
     def open(self, limits: Limits) -> "BubblewrapChannel":
         """Start a zygote; see `Sandbox.open`."""
+        if limits.device != "cpu":
+            raise SandboxUnavailableError("the phase computes on a GPU, which only the docker sandbox gives")
         program, runtime = _program(), find_runtime()
         cgroup = Cgroup.create(memory_bytes=limits.memory_bytes, processes=limits.processes)
         if cgroup is None:
             log.warning("sandbox_without_cgroup", consequence="memory is limited for each process only")
-        command = [program, *_isolation(), *_files(runtime, limits, cgroup), *_variables(runtime)]
+        command = [program, *_isolation(), *_files(runtime, limits, cgroup), *_variables(runtime, limits)]
         command += ["--", str(runtime.python), "-s", "-m", "submissions_sandbox"]
         try:
             return _start(command, cgroup, processes=limits.processes)
@@ -149,10 +151,14 @@ def _program() -> str:
 def _isolation() -> list[str]:
     options = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     options += ["--as-pid-1", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
-    if os.getuid() != 0:
-        return [*options, "--unshare-user", "--uid", str(USER_ID), "--gid", str(USER_ID)]
+    # The zygote limits its file systems with the first, and then gives all of them up.
+    lent = ["CAP_SYS_ADMIN", "CAP_SETPCAP"]
+    if os.getuid() == 0:
+        lent += ["CAP_SETUID", "CAP_SETGID"]
+    else:
+        options += ["--unshare-user", "--uid", str(USER_ID), "--gid", str(USER_ID)]
     options += ["--cap-drop", "ALL"]
-    for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):  # the zygote gives root up with these
+    for capability in lent:
         options += ["--cap-add", capability]
     return options
 
@@ -184,9 +190,9 @@ def _parents(paths: Iterable[Path]) -> list[Path]:
     return sorted(parents - {Path("/")})
 
 
-def _variables(runtime: Runtime) -> list[str]:
+def _variables(runtime: Runtime, limits: Limits) -> list[str]:
     options = []
-    for name, value in {**ENVIRONMENT, **runtime.environment}.items():
+    for name, value in {**environment(limits.device), **runtime.environment}.items():
         options += ["--setenv", name, value]
     return options
 

@@ -9,17 +9,12 @@ from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException
-from docker.types import LogConfig, Ulimit
 
 from core.errors import SandboxUnavailableError
-from submissions_sandbox import scratch
-from submissions_sandbox.confinement import USER_ID
-from worker.sandboxes.base import ENVIRONMENT, ChannelClosedError, Limits
-
-OWNER_LABEL = "lethe.sandbox"
+from worker.sandboxes.base import ChannelClosedError, Limits
+from worker.sandboxes.container import OWNER_LABEL, ContainerSpec, container_options
 
 _ENGINE_ERRORS = (DockerException, OSError)  # requests' errors are OSErrors
-_SCRATCH_FILES = 65536
 _DEATH_S = 10
 _IO_BYTES = 1 << 20
 _COMPLAINT_BYTES = 4096
@@ -36,19 +31,41 @@ class DockerSandbox:
 
     name = "docker"
 
-    def __init__(self, image: str, *, owner: str) -> None:
-        """Use an image that `worker.sandboxes.image` built; `owner` names this worker's host."""
-        self._image = image
-        self._owner = owner
+    def __init__(self, image: str, *, owner: str, runtime: str = "", gpus: tuple[str, ...] = ()) -> None:
+        """See `ContainerSpec`; `owner` names this worker's host."""
+        self._spec = ContainerSpec(image, owner, runtime, gpus)
+
+    @property
+    def image(self) -> str:
+        """The image as it was given: its name, or its id."""
+        return self._spec.image
+
+    @property
+    def runtime(self) -> str:
+        """The runtime that was asked for; empty for the engine's default."""
+        return self._spec.runtime
 
     def has_image(self) -> bool:
         """Say whether an engine answers and holds the image."""
         try:
-            with closing(docker.from_env()) as client:
-                client.images.get(self._image)
-        except _ENGINE_ERRORS:
+            self.pinned()
+        except SandboxUnavailableError:
             return False
         return True
+
+    def pinned(self) -> "DockerSandbox":
+        """Return this sandbox with its image by id: a name may come to mean another image.
+
+        Raises:
+            SandboxUnavailableError: no engine answers, or it does not hold the image.
+        """
+        try:
+            with closing(docker.from_env()) as client:
+                image = client.images.get(self.image).id
+        except _ENGINE_ERRORS as error:
+            raise SandboxUnavailableError(f"Docker has no sandbox to start: {error}") from None
+        spec = self._spec
+        return DockerSandbox(image, owner=spec.owner, runtime=spec.runtime, gpus=spec.gpus)
 
     def open(self, limits: Limits) -> "DockerChannel":
         """Start a zygote; see `Sandbox.open`."""
@@ -56,7 +73,7 @@ class DockerSandbox:
             try:
                 api = docker.from_env().api
                 undo.callback(api.close)
-                container = api.create_container(**self._options(api, limits))["Id"]
+                container = api.create_container(**container_options(api, self._spec, limits))["Id"]
                 undo.callback(_remove, api, container)
                 image = api.inspect_container(container)["Image"]
                 stream = api.attach_socket(container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
@@ -65,41 +82,6 @@ class DockerSandbox:
                 raise SandboxUnavailableError(f"Docker does not start a sandbox: {error}") from None
             at_end = undo.pop_all()
         return DockerChannel(container, stream, at_end, api, identity=f"{self.name} {image}")
-
-    def _options(self, api: Any, limits: Limits) -> dict[str, object]:
-        host_config = api.create_host_config(
-            network_mode="none",
-            read_only=True,
-            tmpfs={
-                scratch.FOLDER: f"exec,mode=1777,size={limits.scratch_bytes},nr_inodes={_SCRATCH_FILES}",
-                "/dev/mqueue": "ro",  # in place of a folder whose files outlive a run
-            },
-            shm_size=limits.shared_memory_bytes,
-            cap_drop=["ALL"],
-            security_opt=["no-new-privileges"],  # the engine's own seccomp profile stays on
-            pids_limit=limits.processes,
-            mem_limit=limits.memory_bytes,
-            memswap_limit=limits.memory_bytes,
-            nano_cpus=round(limits.cpus * 1e9),
-            ulimits=[
-                Ulimit(name="nofile", soft=limits.open_files, hard=limits.open_files),
-                Ulimit(name="core", soft=0, hard=0),
-            ],
-            ipc_mode="private",
-            cgroupns="private",
-            log_config=LogConfig(type="none"),
-            init=False,
-        )
-        return {
-            "image": self._image,
-            "user": f"{USER_ID}:{USER_ID}",
-            "stdin_open": True,  # together with an attached start: closed when this connection is
-            "environment": ENVIRONMENT,
-            "labels": {OWNER_LABEL: self._owner},
-            "hostname": "sandbox",
-            "host_config": host_config,
-            "use_config_proxy": False,
-        }
 
 
 class DockerChannel:
