@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
 import yaml
@@ -38,6 +38,7 @@ class PhaseLimits(_Spec):
     scratch_bytes: int = Field(default=256 * 2**20, ge=2**20)
     log_bytes: int = Field(default=64 * 2**10, ge=0)
     upload_bytes: int = Field(default=256 * 2**10, gt=0)
+    isolation: Literal["process", "container"] = "process"  # what is fresh for every run
 
 
 class PhaseSpec(_Spec):
