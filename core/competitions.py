@@ -39,6 +39,7 @@ class PhaseLimits(_Spec):
     log_bytes: int = Field(default=64 * 2**10, ge=0)
     upload_bytes: int = Field(default=256 * 2**10, gt=0)
     device: Literal["cpu", "cuda"] = "cpu"
+    isolation: Literal["process", "container"] = "process"  # what is fresh for every run
 
 
 class PhaseSpec(_Spec):

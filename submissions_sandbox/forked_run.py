@@ -11,6 +11,7 @@ from collections.abc import Callable
 from io import TextIOWrapper
 from typing import NamedTuple, NoReturn, cast
 
+from submissions_sandbox.outgoing import Outgoing
 from submissions_sandbox.protocol import Failure, ProtocolError, unpack_json
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
@@ -39,19 +40,26 @@ class Ended(NamedTuple):
 class ForkedRun:
     """One child process and all its descendants."""
 
-    def __init__(self, body: Callable[[], None], *, run_s: float, log_bytes: int) -> None:
-        """Fork, and run `body` in the child; it may raise `RunFailedError`."""
+    def __init__(self, body: Callable[[], None], *, run_s: float, log_bytes: int, outgoing: Outgoing) -> None:
+        """Fork, and run `body` in the child; it may raise `RunFailedError`.
+
+        The weights of the run before that are still `outgoing` are sent meanwhile.
+        """
         self._run_s = run_s
         self._log_bytes = log_bytes
+        self._outgoing = outgoing
         self._printed, printed_end = os.pipe()
         self._reported, report_end = os.pipe()
         self._child = os.fork()
         if self._child == 0:
             os.close(self._printed)
             os.close(self._reported)
+            outgoing.forget()
             _run_in_child(body, printed_end=printed_end, report_end=report_end)
         os.close(printed_end)
         os.close(report_end)
+        for pipe in (self._printed, self._reported):
+            os.set_blocking(pipe, False)  # even dead, a run may hold on to the other end for a moment
         self._log = bytearray()
         self._report = bytearray()
         self._exit_status = 0
@@ -82,11 +90,13 @@ class ForkedRun:
         pipes = {self._printed: self._log, self._reported: self._report}
         for fd in (_STDIN, *pipes):
             poller.register(fd, select.POLLIN)
+        if self._outgoing:
+            poller.register(_STDOUT, select.POLLOUT)
         while not self._has_exited():
             for fd, _ in poller.poll(_TICK_MS):
                 if fd == _STDIN:  # the worker is gone, or speaks out of turn
                     os._exit(0)
-                if not self._collect(fd, pipes[fd]):
+                if not (self._send() if fd == _STDOUT else self._collect(fd, pipes[fd])):
                     poller.unregister(fd)
             if self._report.endswith(b"\n") or len(self._report) > _MAX_REPORT_BYTES:
                 return True
@@ -101,9 +111,16 @@ class ForkedRun:
         self._exit_status = status
         return pid != 0
 
+    def _send(self) -> bool:
+        self._outgoing.send_some()
+        return bool(self._outgoing)
+
     @staticmethod
     def _collect(pipe: int, into: bytearray) -> bool:
-        data = os.read(pipe, _READ_BYTES)
+        try:
+            data = os.read(pipe, _READ_BYTES)
+        except BlockingIOError:
+            return False
         into += data
         return bool(data)
 

@@ -72,6 +72,13 @@ class EndOfStreamError(Exception):
     """The other side closed the stream."""
 
 
+class Header(NamedTuple):
+    """What stands before a payload of `length` bytes."""
+
+    kind: int
+    length: int
+
+
 class Frame(NamedTuple):
     """One message."""
 
@@ -91,7 +98,13 @@ def pack_json(kind: int, content: Mapping[str, object]) -> bytes:
 
 
 def read_frame(read_into: ReadInto, max_bytes: Mapping[int, int]) -> Frame:
-    """Read the next frame.
+    """Read the next frame; see `read_header`."""
+    header = read_header(read_into, max_bytes)
+    return Frame(header.kind, read_payload(read_into, header.length))
+
+
+def read_header(read_into: ReadInto, max_bytes: Mapping[int, int]) -> Header:
+    """Read what stands before the next payload, which `read_payload` reads.
 
     Args:
         read_into: the stream.
@@ -99,14 +112,17 @@ def read_frame(read_into: ReadInto, max_bytes: Mapping[int, int]) -> Frame:
 
     Raises:
         ProtocolError: a kind that may not come now, or a payload over its maximum.
-        EndOfStreamError: the stream ended before or inside the frame.
+        EndOfStreamError: the stream ended before or inside the header.
     """
-    kind, length = HEADER.unpack(_read_exactly(read_into, HEADER.size))
-    if kind not in max_bytes:
-        raise ProtocolError(f"a frame of kind {kind} came where one of {sorted(max_bytes)} may come")
-    if length > max_bytes[kind]:
-        raise ProtocolError(f"a frame of kind {kind} has {length} bytes; at most {max_bytes[kind]} may come")
-    return Frame(kind, _read_exactly(read_into, length))
+    header = Header(*HEADER.unpack(read_payload(read_into, HEADER.size)))
+    if header.kind not in max_bytes:
+        raise ProtocolError(f"a frame of kind {header.kind} came where one of {sorted(max_bytes)} may come")
+    if header.length > max_bytes[header.kind]:
+        raise ProtocolError(
+            f"a frame of kind {header.kind} has {header.length} bytes; "
+            f"at most {max_bytes[header.kind]} may come"
+        )
+    return header
 
 
 def unpack_json(payload: bytes) -> dict[str, object]:
@@ -120,7 +136,8 @@ def unpack_json(payload: bytes) -> dict[str, object]:
     return content
 
 
-def _read_exactly(read_into: ReadInto, length: int) -> bytes:
+def read_payload(read_into: ReadInto, length: int) -> bytes:
+    """Read `length` bytes; `EndOfStreamError` if the stream ends before them."""
     if length == 0:
         return b""
     buffer = io.BytesIO()  # its value is handed out uncopied: weights are large

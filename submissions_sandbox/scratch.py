@@ -4,6 +4,7 @@ import itertools
 import os
 import secrets
 import stat
+import time
 
 FOLDER = "/tmp"  # noqa: S108  # inside the sandbox it is the run's own, and its working directory
 SHARED_MEMORY = "/dev/shm"  # noqa: S108
@@ -11,35 +12,52 @@ MAX_FILES = 65536
 """How many files and folders each of them may hold."""
 
 
-def wipe() -> None:
-    """Delete everything that a run can have written.
-
-    Raises:
-        OSError: something could not be deleted.
-    """
+def wipe(*, deadline: float) -> None:
+    """Delete everything that a run can have written; arguments and errors as for `empty`."""
     for folder in (FOLDER, SHARED_MEMORY):
-        empty(folder)
+        empty(folder, deadline=deadline)
 
 
-def empty(folder: str) -> None:
+def empty(folder: str, *, deadline: float) -> None:
     """Delete everything in `folder`, however deep, whatever its modes, without recursion.
 
+    The folder itself, where it is ours, gets back its mode, and loses its attributes and times.
+
+    Args:
+        folder: the folder that stays.
+        deadline: when to give up, a time of `time.monotonic()`.
+
     Raises:
         OSError: something could not be deleted.
+        TimeoutError: not everything could be deleted before the deadline.
     """
+    _reset(folder)
     prefix, count = f"{folder}/{secrets.token_hex(8)}-", itertools.count()
     while entries := _entries(folder):
         for path, is_folder in entries:
-            if not is_folder:
-                os.unlink(path)
-                continue
             # A path may be longer than the kernel takes, so inner folders come up here first.
-            for inner, inner_is_folder in _entries(path):
+            for inner, inner_is_folder in _entries(path) if is_folder else ():
+                _check(deadline)
                 if inner_is_folder:
                     os.rename(inner, f"{prefix}{next(count)}")
                 else:
                     os.unlink(inner)
-            os.rmdir(path)
+            _check(deadline)
+            (os.rmdir if is_folder else os.unlink)(path)
+
+
+def _reset(folder: str) -> None:
+    if os.stat(folder).st_uid != os.getuid():
+        return  # nothing of it but its content can be changed by a run
+    os.chmod(folder, 0o1777)  # noqa: S103  # as any folder for temporary files
+    for name in os.listxattr(folder):
+        os.removexattr(folder, name)
+    os.utime(folder)
+
+
+def _check(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise TimeoutError("there is too much of it")
 
 
 def _entries(folder: str) -> list[tuple[str, bool]]:

@@ -2,6 +2,8 @@
 
 import gc
 import os
+import select
+import time
 from typing import Any, BinaryIO, cast
 
 import torch
@@ -12,6 +14,7 @@ from submissions_sandbox.confinement import limit_run
 from submissions_sandbox.execution import Inputs, execute, rehearse
 from submissions_sandbox.forked_run import Ended, ForkedRun
 from submissions_sandbox.loaders import loaders_from_bytes
+from submissions_sandbox.outgoing import Outgoing
 from submissions_sandbox.protocol import (
     EndOfStreamError,
     Failure,
@@ -24,6 +27,7 @@ from submissions_sandbox.protocol import (
 )
 
 _STDIN, _STDOUT = 0, 1
+_WIPE_S = 10.0
 _MAX_FROM_WORKER = 1 << 40  # the worker is trusted and has caps of its own
 _KILL_COUNTERS = (  # of this sandbox's own cgroup, version 2 or 1, where it is mounted
     "/sys/fs/cgroup/memory.events",
@@ -35,13 +39,15 @@ def serve() -> None:
     """Answer the worker until it closes the stream."""
     torch.set_num_threads(1)  # a process that has run on several threads cannot safely be forked
     torch.optim.SGD([torch.zeros(1)])  # the first optimizer imports 800 modules: here, and not in every run
+    os.set_blocking(_STDOUT, False)
+    outgoing = Outgoing(_STDOUT)
     try:
         setup, inputs = _receive_inputs()
         _send(pack_header(Kind.READY, 0))
         while True:
+            _wait_for_request(outgoing)
             run = unpack_json(_receive(Kind.RUN))
-            _serve_run(setup, inputs, seed=cast("int", run["seed"]))
-            scratch.wipe()
+            _serve_run(setup, inputs, seed=cast("int", run["seed"]), outgoing=outgoing)
     except (EndOfStreamError, BrokenPipeError):
         os._exit(0)
 
@@ -58,6 +64,8 @@ def _receive_inputs() -> tuple[Setup, Inputs]:
     specs = architectures.tensor_specs(architecture)
     inputs = Inputs(net.eval(), loaders, source, specs, setup.device)
     rehearse(inputs)
+    # Of torch's own folders; only the first run would find them.
+    scratch.wipe(deadline=time.monotonic() + _WIPE_S)
     gc.collect()
     gc.freeze()  # a collection in a child would otherwise copy every page it looks at
     return setup, inputs
@@ -70,22 +78,51 @@ def _forked_child_finds_gpu() -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
-def _serve_run(setup: Setup, inputs: Inputs, *, seed: int) -> None:
+def _serve_run(setup: Setup, inputs: Inputs, *, seed: int, outgoing: Outgoing) -> None:
+    """Run once and answer; the weights are left `outgoing` when nothing else of the run is left."""
     kills_before = _out_of_memory_kills()
     with os.fdopen(os.memfd_create("weights"), "wb", buffering=0) as output:
         run = ForkedRun(
             lambda: _run_submission(setup, inputs, seed=seed, output=output),
             run_s=setup.run_s,
             log_bytes=setup.log_bytes,
+            outgoing=outgoing,
         )
         ended = run.wait()
         if ended.failure is Failure.NONZERO_EXIT and _out_of_memory_kills() > kills_before:
             ended = Ended(Failure.OUT_OF_MEMORY, "the run used more memory than it may", ended.log)
-        _send(pack_header(Kind.LOG, len(ended.log)) + ended.log)
-        if ended.failure is None:
-            _send_weights(output.fileno(), setup.output_bytes)
-        else:
-            _send(pack_json(Kind.FAILED, {"failure": ended.failure, "message": ended.message}))
+        size = os.fstat(output.fileno()).st_size
+        if ended.failure is None and size > setup.output_bytes:
+            message = f"the weights have {size} bytes; at most {setup.output_bytes} may come"
+            ended = Ended(Failure.INVALID_OUTPUT, message, ended.log)
+        problem = _wipe_scratch()
+        if ended.failure is None and problem:
+            message = f"what the run left in its folders cannot be removed: {problem}"
+            ended = Ended(Failure.NONZERO_EXIT, message, ended.log)
+        _answer(ended, output.fileno(), outgoing)
+        if problem:
+            os._exit(1)  # no other run may start among the traces of this one
+
+
+def _answer(ended: Ended, output: int, outgoing: Outgoing) -> None:
+    while outgoing:
+        _poll_stdout()
+        outgoing.send_some()
+    _send(pack_header(Kind.LOG, len(ended.log)) + ended.log)
+    if ended.failure is None:
+        _send(pack_header(Kind.WEIGHTS, os.fstat(output).st_size))
+        outgoing.take(os.dup(output))
+    else:
+        _send(pack_json(Kind.FAILED, {"failure": ended.failure, "message": ended.message}))
+
+
+def _wipe_scratch() -> str:
+    """Delete everything that a run can have written; return why it cannot be done, or nothing."""
+    try:
+        scratch.wipe(deadline=time.monotonic() + _WIPE_S)
+    except OSError as error:
+        return str(error)
+    return ""
 
 
 def _run_submission(setup: Setup, inputs: Inputs, *, seed: int, output: BinaryIO) -> None:
@@ -94,16 +131,21 @@ def _run_submission(setup: Setup, inputs: Inputs, *, seed: int, output: BinaryIO
     execute(inputs, seed=seed, output=output)
 
 
-def _send_weights(output: int, max_bytes: int) -> None:
-    size = os.fstat(output).st_size
-    if size > max_bytes:
-        message = f"the weights have {size} bytes; at most {max_bytes} may come"
-        _send(pack_json(Kind.FAILED, {"failure": Failure.INVALID_OUTPUT, "message": message}))
-        return
-    _send(pack_header(Kind.WEIGHTS, size))
-    offset = 0
-    while offset < size:
-        offset += os.sendfile(_STDOUT, output, offset, size - offset)
+def _wait_for_request(outgoing: Outgoing) -> None:
+    """Send what is outgoing until the worker asks for the next run, or is gone."""
+    poller = select.poll()
+    poller.register(_STDIN, select.POLLIN)
+    poller.register(_STDOUT, select.POLLOUT)
+    while outgoing:
+        if any(fd == _STDIN for fd, _ in poller.poll()):
+            return
+        outgoing.send_some()
+
+
+def _poll_stdout() -> None:
+    poller = select.poll()
+    poller.register(_STDOUT, select.POLLOUT)
+    poller.poll()
 
 
 def _receive(kind: Kind) -> bytes:
@@ -113,6 +155,7 @@ def _receive(kind: Kind) -> bytes:
 def _send(data: bytes) -> None:
     view = memoryview(data)
     while view:
+        _poll_stdout()
         view = view[os.write(_STDOUT, view) :]
 
 

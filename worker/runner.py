@@ -1,9 +1,11 @@
 """The worker's conversation with the zygote of one submission: inputs in, one outcome per run out."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from typing import NamedTuple, Protocol
 
 from core.errors import PlatformError
 from core.lifecycle import Verdict
@@ -11,21 +13,23 @@ from submissions_sandbox.architectures import Architecture, tensor_specs
 from submissions_sandbox.protocol import (
     EndOfStreamError,
     Failure,
-    Frame,
     Kind,
     ProtocolError,
+    ReadInto,
     Setup,
     pack_header,
     pack_json,
-    read_frame,
+    read_header,
+    read_payload,
     unpack_json,
 )
-from worker.sandboxes.base import Channel, ChannelClosedError, Limits
+from worker.sandboxes.base import Channel, ChannelClosedError, Limits, Sandbox
 from worker.validation import InvalidOutputError, check_weights, max_weights_bytes
 
 _MAX_FAILURE_BYTES = 1 << 16
 _MAX_MESSAGE_CHARACTERS = 2000
 _TRANSFER_S = 30.0  # for the bytes of the weights, once the run itself has ended
+_CHANNEL_ERRORS = (TimeoutError, ProtocolError, EndOfStreamError, PlatformError)
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,38 @@ class RunOutcome:
     message: str
 
 
+class FinishedRun(NamedTuple):
+    """The seed that a run was given, and how it ended."""
+
+    seed: int
+    outcome: RunOutcome
+
+
+class Runner(Protocol):
+    """Runs one submission again and again."""
+
+    @property
+    def sandbox(self) -> str:
+        """What the newest run ran in; see `Channel.identity`."""
+
+    def run_each(self, seeds: Iterable[int]) -> Iterator[FinishedRun]:
+        """Run the submission once for each seed, in order, until a run is not ok.
+
+        The next seed is taken from `seeds` when a run has ended, and before it is among the finished.
+
+        Raises:
+            PlatformError: a sandbox did not come up.
+        """
+
+
+class _Ended(NamedTuple):
+    """How a run ended, before its weights have come: `outcome` is ok for as long as they may be."""
+
+    seed: int
+    outcome: RunOutcome
+    weights_bytes: int
+
+
 class SubmissionRunner:
     """Runs one submission, again and again, in one open sandbox."""
 
@@ -73,6 +109,7 @@ class SubmissionRunner:
         self._submission = submission
         self._limits = limits
         self._specs = tensor_specs(submission.architecture)
+        self._is_running = False
         self._has_ended = False
 
     @property
@@ -97,7 +134,7 @@ class SubmissionRunner:
             ):
                 self._channel.send(pack_header(kind, len(payload)), deadline=deadline)
                 self._channel.send(payload, deadline=deadline)
-            self._receive({Kind.READY: 0}, deadline)
+            read_header(self._reader(deadline), {Kind.READY: 0})
         except (ChannelClosedError, EndOfStreamError, ProtocolError, TimeoutError) as error:
             raise PlatformError(f"the sandbox did not start: {error}: {self._channel.complaint()}") from None
 
@@ -111,22 +148,36 @@ class SubmissionRunner:
             The outcome, whatever the sandbox did. Once the sandbox itself has ended, because it died,
             hung or spoke nonsense, all further runs are platform errors: open another.
         """
-        started = time.monotonic()
-        if self._has_ended:
-            return _failed(Verdict.PLATFORM_ERROR, "the sandbox has ended; open another")
-        try:
-            return self._converse(seed, started)
-        except TimeoutError:
-            outcome = _failed(Verdict.TIMEOUT, f"the run took more than {self._limits.run_s:g} seconds")
-        except ProtocolError as error:
-            outcome = _failed(Verdict.INVALID_OUTPUT, f"the run wrote over its runner's channel: {error}")
-        except (ChannelClosedError, EndOfStreamError):
-            outcome = self._outcome_of_death()
-        except PlatformError as error:
-            outcome = _failed(Verdict.PLATFORM_ERROR, str(error))
-        self._has_ended = True
-        self._channel.close()
-        return replace(outcome, seconds=time.monotonic() - started)
+        return next(self.run_each([seed])).outcome
+
+    def run_each(self, seeds: Iterable[int]) -> Iterator[FinishedRun]:
+        """Run the submission once for each seed, as `run`, the weights of a run coming during the next.
+
+        The next seed is taken from `seeds` when a run has ended and nothing of it is left in the sandbox but
+        its weights; after a run that is not ok, none is. Whatever ends the sandbox is the doing of the run
+        that lives then: one whose weights are still on their way is not among the finished.
+        """
+        before: _Ended | None = None
+        for seed in seeds:
+            started = time.monotonic()
+            try:
+                self._ask(seed, started)
+                if before is not None:
+                    finished = self._collect(before)
+                    yield finished
+                    if finished.outcome.verdict is not Verdict.OK:
+                        return
+                before = self._wait(seed, started)
+            except _CHANNEL_ERRORS as error:
+                yield FinishedRun(seed, self._outcome_of(error, started))
+                return
+            finally:
+                if self._is_running:  # a run that nobody waits for
+                    self._end()
+            if before.outcome.verdict is not Verdict.OK:
+                break
+        if before is not None:
+            yield self._collect_last(before)
 
     def _setup(self) -> Setup:
         limits, output_bytes = self._limits, max_weights_bytes(self._specs)
@@ -141,25 +192,66 @@ class SubmissionRunner:
             device=limits.device,
         )
 
-    def _converse(self, seed: int, started: float) -> RunOutcome:
-        deadline = started + self._limits.run_s + self._limits.grace_s
-        self._channel.send(pack_json(Kind.RUN, {"seed": seed}), deadline=deadline)
-        log = self._receive({Kind.LOG: self._limits.log_bytes}, deadline).payload
+    def _ask(self, seed: int, started: float) -> None:
+        if self._has_ended:
+            raise PlatformError("the sandbox has ended; open another")
+        self._is_running = True
+        self._channel.send(pack_json(Kind.RUN, {"seed": seed}), deadline=self._deadline(started))
+
+    def _wait(self, seed: int, started: float) -> _Ended:
+        reader = self._reader(self._deadline(started))
+        log = read_payload(reader, read_header(reader, {Kind.LOG: self._limits.log_bytes}).length)
         seconds = time.monotonic() - started
+        reader = self._reader(time.monotonic() + _TRANSFER_S)
         max_bytes: dict[int, int] = {
             Kind.WEIGHTS: max_weights_bytes(self._specs),
             Kind.FAILED: _MAX_FAILURE_BYTES,
         }
-        frame = self._receive(max_bytes, time.monotonic() + _TRANSFER_S)
-        outcome = _failure(frame.payload) if frame.kind == Kind.FAILED else self._success(frame.payload)
-        return replace(outcome, seconds=seconds, log=log.decode(errors="replace"))
+        header = read_header(reader, max_bytes)
+        outcome = RunOutcome(Verdict.OK, weights=None, seconds=0.0, log="", message="")
+        if header.kind == Kind.FAILED:
+            outcome = _failure(read_payload(reader, header.length))
+        self._is_running = False
+        return _Ended(
+            seed, replace(outcome, seconds=seconds, log=log.decode(errors="replace")), header.length
+        )
 
-    def _success(self, weights: bytes) -> RunOutcome:
+    def _collect(self, ended: _Ended) -> FinishedRun:
+        """Take the weights of a run that has ended, while the next one lives or none."""
+        if ended.outcome.verdict is not Verdict.OK:
+            return FinishedRun(ended.seed, ended.outcome)
+        weights = read_payload(self._reader(time.monotonic() + _TRANSFER_S), ended.weights_bytes)
         try:
             check_weights(weights, self._specs)
         except InvalidOutputError as error:
-            return _failed(Verdict.INVALID_OUTPUT, str(error))
-        return RunOutcome(Verdict.OK, weights, seconds=0.0, log="", message="")
+            refused = replace(ended.outcome, verdict=Verdict.INVALID_OUTPUT, message=str(error))
+            return FinishedRun(ended.seed, refused)
+        return FinishedRun(ended.seed, replace(ended.outcome, weights=weights))
+
+    def _collect_last(self, ended: _Ended) -> FinishedRun:
+        started = time.monotonic() - ended.outcome.seconds
+        try:
+            return self._collect(ended)
+        except _CHANNEL_ERRORS as error:
+            return FinishedRun(ended.seed, self._outcome_of(error, started))
+
+    def _outcome_of(self, error: Exception, started: float) -> RunOutcome:
+        """End the sandbox, and say what the failure of its channel means for the run that lives."""
+        if isinstance(error, TimeoutError):
+            outcome = _failed(Verdict.TIMEOUT, f"the run took more than {self._limits.run_s:g} seconds")
+        elif isinstance(error, ProtocolError):
+            outcome = _failed(Verdict.INVALID_OUTPUT, f"the run wrote over its runner's channel: {error}")
+        elif isinstance(error, (ChannelClosedError, EndOfStreamError)):
+            outcome = self._outcome_of_death()
+        else:
+            outcome = _failed(Verdict.PLATFORM_ERROR, str(error))
+        self._end()
+        return replace(outcome, seconds=time.monotonic() - started)
+
+    def _end(self) -> None:
+        self._is_running = False
+        self._has_ended = True
+        self._channel.close()
 
     def _outcome_of_death(self) -> RunOutcome:
         try:
@@ -169,8 +261,46 @@ class SubmissionRunner:
             return _failed(Verdict.PLATFORM_ERROR, str(error))
         return _failed(Verdict.NONZERO_EXIT, "the run ended its sandbox")
 
-    def _receive(self, max_bytes: Mapping[int, int], deadline: float) -> Frame:
-        return read_frame(partial(self._channel.receive_into, deadline=deadline), max_bytes)
+    def _deadline(self, started: float) -> float:
+        return started + self._limits.run_s + self._limits.grace_s
+
+    def _reader(self, deadline: float) -> ReadInto:
+        return partial(self._channel.receive_into, deadline=deadline)
+
+
+class FreshSandboxes:
+    """Runs one submission, each time in a sandbox of its own; see `Runner`."""
+
+    def __init__(self, sandbox: Sandbox, submission: SubmissionInput, limits: Limits) -> None:
+        self._open = partial(open_runner, sandbox, submission, limits)
+        self.sandbox = sandbox.name
+
+    def run_each(self, seeds: Iterable[int]) -> Iterator[FinishedRun]:
+        """Run the submission once for each seed; see `Runner.run_each`."""
+        before: FinishedRun | None = None
+        for seed in seeds:
+            if before is not None:
+                yield before
+            with self._open() as runner:
+                self.sandbox = runner.sandbox
+                before = FinishedRun(seed, runner.run(seed))
+            if before.outcome.verdict is not Verdict.OK:
+                break
+        if before is not None:
+            yield before
+
+
+@contextmanager
+def open_runner(sandbox: Sandbox, submission: SubmissionInput, limits: Limits) -> Iterator[SubmissionRunner]:
+    """Open a sandbox for a submission, and close it at the end.
+
+    Raises:
+        PlatformError: it did not come up.
+    """
+    with closing(sandbox.open(limits)) as channel:
+        runner = SubmissionRunner(channel, submission, limits)
+        runner.start()
+        yield runner
 
 
 def _failed(verdict: Verdict, message: str) -> RunOutcome:

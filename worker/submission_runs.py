@@ -1,8 +1,9 @@
 """A shard of a submission: one sandbox, one evaluator, run after run, each stored as soon as it is there."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from core import competitions, db, shards, submissions
@@ -16,7 +17,7 @@ from submissions_sandbox.architectures import Architecture
 from worker.evaluator import EvaluatorProcess, OverflowingModelError
 from worker.lease import Lease
 from worker.preparation import load_bundle
-from worker.runner import RunOutcome, SubmissionInput, SubmissionRunner
+from worker.runner import FreshSandboxes, Runner, RunOutcome, SubmissionInput, open_runner
 from worker.sandboxes import Limits, find_sandbox
 
 
@@ -45,13 +46,13 @@ class ShardRuns:
 
     lease: Lease
     submission: Submission
-    runner: SubmissionRunner
+    runner: Runner
     evaluator: EvaluatorProcess
 
 
 @contextmanager
-def _open_runner(submission: Submission) -> Iterator[SubmissionRunner]:
-    """Open a sandbox and give it what every run starts from."""
+def _open_runner(submission: Submission) -> Iterator[Runner]:
+    """Give sandboxes what every run starts from, as the phase isolates its runs."""
     phase = submission.phase
     assert phase.original_sha256 is not None
     assert phase.participant_part_sha256 is not None
@@ -73,40 +74,63 @@ def _open_runner(submission: Submission) -> Iterator[SubmissionRunner]:
     )
     settings = get_settings()
     sandbox = find_sandbox(settings.sandbox, image=settings.sandbox_image, owner=settings.installation())
-    with closing(sandbox.open(limits)) as channel:
-        runner = SubmissionRunner(channel, given, limits)
-        runner.start()
-        yield runner
+    if asked.isolation == "container":
+        yield FreshSandboxes(sandbox, given, limits)
+    else:
+        with open_runner(sandbox, given, limits) as runner:
+            yield runner
 
 
 def run_all(shard: ShardRuns, missing: list[int]) -> None:
     """Run in the sandbox while the evaluator measures the run before."""
-    recording: Future[bool] | None = None
     with ThreadPoolExecutor(max_workers=1) as recorder:
+        _Recording(shard, recorder).run_all(missing)
+
+
+class _Recording:
+    """The runs of a shard on their way from the sandbox to the database."""
+
+    def __init__(self, shard: ShardRuns, recorder: ThreadPoolExecutor) -> None:
+        self._shard = shard
+        self._recorder = recorder
+        self._newest: Future[bool] | None = None
+        self._indices: dict[int, int] = {}  # of the runs that were asked for, by their seeds
+        self._over_time: int | None = None  # the run for which no time is left
+
+    def run_all(self, missing: list[int]) -> None:
+        """Run and record until none is missing, one fails, or no more are wanted."""
+        for finished in self._shard.runner.run_each(self._seeds(missing)):
+            if finished.outcome.verdict is Verdict.PLATFORM_ERROR:
+                raise PlatformError(finished.outcome.message)
+            self._submit(self._indices[finished.seed], finished.outcome)
+        if self._over_time is not None:
+            message = "the total time limit was reached"
+            over = RunOutcome(Verdict.TIMEOUT, weights=None, seconds=0.0, log="", message=message)
+            self._submit(self._over_time, over)
+        if self._newest is not None:
+            self._newest.result()
+
+    def _seeds(self, missing: list[int]) -> Iterator[int]:
+        """Yield the seed of each run, once the run before has ended, for as long as runs are wanted."""
+        phase, submission = self._shard.submission.phase, self._shard.submission
+        unstored_s = 0.0
         for run_index in missing:
-            shard.lease.check()
-            outcome = _run_one(shard, run_index)
-            if recording is not None and not recording.result():
+            self._shard.lease.check()
+            if self._newest is not None and not self._newest.result():
                 return
-            recording = recorder.submit(_record, shard, run_index, outcome)
-            if outcome.verdict is not Verdict.OK:
-                break
-        if recording is not None:
-            recording.result()
+            with db.reading() as session:
+                spent_s = submissions.seconds_spent(session, submission.id) + unstored_s
+            if spent_s > competitions.limits_of(phase).total_timeout_s:
+                self._over_time = run_index
+                return
+            seed = submissions.run_seed(phase.secret, submission.id, run_index)
+            self._indices[seed] = run_index
+            started = time.monotonic()
+            yield seed
+            unstored_s = time.monotonic() - started
 
-
-def _run_one(shard: ShardRuns, run_index: int) -> RunOutcome:
-    phase, submission = shard.submission.phase, shard.submission
-    with db.reading() as session:
-        spent_s = submissions.seconds_spent(session, submission.id)
-    if spent_s > competitions.limits_of(phase).total_timeout_s:
-        return RunOutcome(
-            Verdict.TIMEOUT, weights=None, seconds=0.0, log="", message="the total time limit was reached"
-        )
-    outcome = shard.runner.run(submissions.run_seed(phase.secret, submission.id, run_index))
-    if outcome.verdict is Verdict.PLATFORM_ERROR:
-        raise PlatformError(outcome.message)
-    return outcome
+    def _submit(self, run_index: int, outcome: RunOutcome) -> None:
+        self._newest = self._recorder.submit(_record, self._shard, run_index, outcome)
 
 
 def _record(shard: ShardRuns, run_index: int, outcome: RunOutcome) -> bool:

@@ -1,6 +1,7 @@
 """Runs of two shards that are recorded at the same time: none is lost, and nobody waits for ever."""
 
 import threading
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,7 @@ from core.models import Shard
 from tests.support.competition import make_phase, make_submission, read_submission
 from worker import submission_runs
 from worker.lease import Lease
-from worker.runner import RunOutcome
+from worker.runner import FinishedRun, RunOutcome
 from worker.submission_runs import ShardRuns
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -31,9 +32,10 @@ class _Runner:
     def __init__(self, outcome: RunOutcome, together: threading.Barrier) -> None:
         self._outcome, self._together = outcome, together
 
-    def run(self, _seed: int) -> RunOutcome:
-        self._together.wait(20)
-        return self._outcome
+    def run_each(self, seeds: Iterable[int]) -> Iterator[FinishedRun]:
+        for seed in seeds:
+            self._together.wait(20)
+            yield FinishedRun(seed, self._outcome)
 
 
 def _leases(submission_id: UUID) -> list[Lease]:
