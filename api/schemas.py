@@ -125,6 +125,7 @@ class SubmissionAnswer(Answer):
     state: SubmissionState
     verdict: Verdict | None
     message: str
+    warnings: list[str] = Field(description="What its upload was read as, and what looks doubtful in it.")
     runs_done: int = Field(description="In a hidden phase 0 until the submission has ended.")
     n_models: int
     score: Numbers | None
@@ -145,6 +146,7 @@ class SubmissionAnswer(Answer):
             state=submission.state,
             verdict=submission.verdict,
             message=disclosure.submission_message(submission, failed_run),
+            warnings=submission.warnings,
             runs_done=disclosure.runs_done(submission, n_ended),
             n_models=submission.phase.n_models,
             score=None if score is None else Numbers.model_validate(score),

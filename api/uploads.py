@@ -1,6 +1,7 @@
 """One uploaded file: received within its cap, and its name made safe to store and to show."""
 
 import re
+from pathlib import PurePosixPath
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -13,6 +14,7 @@ from core.submissions import Upload
 FIELD = "file"
 _FORM_OVERHEAD_BYTES = 64 * 2**10
 _MAX_FILENAME = 200
+_MAX_ENDING = 6  # `.ipynb`
 
 REQUEST_BODY: dict[str, Any] = {
     "requestBody": {
@@ -26,7 +28,7 @@ REQUEST_BODY: dict[str, Any] = {
                         FIELD: {
                             "type": "string",
                             "contentMediaType": "application/octet-stream",
-                            "description": "A Python file that defines unlearning(net, retain, forget, val).",
+                            "description": "A .py, .ipynb or .zip with unlearning(net, retain, forget, val).",
                         }
                     },
                 }
@@ -89,4 +91,6 @@ def clean_filename(name: str) -> str:
     """Return the last part of a path, printable and at most 200 characters long with its ending kept."""
     last = re.split(r"[/\\]", name)[-1]
     printable = "".join(c for c in last if c.isprintable()).strip()
-    return printable if len(printable) <= _MAX_FILENAME else printable[: _MAX_FILENAME - 3] + printable[-3:]
+    ending = PurePosixPath(printable).suffix[-_MAX_ENDING:]
+    cut = _MAX_FILENAME - len(ending)
+    return printable if len(printable) <= _MAX_FILENAME else printable[:cut] + ending

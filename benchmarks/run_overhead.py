@@ -28,6 +28,7 @@ from core import competitions, db, submissions, users
 from core.competitions import CompetitionSpec, PhaseSpec
 from core.lifecycle import PhaseState
 from core.models import Shard
+from core.programs import ENTRY_FILE, Program
 from core.settings import get_settings
 from core.submissions import Upload
 from faces.bundle import pack
@@ -89,7 +90,8 @@ class _PipeOnly:
 def _figure(name: str, source: str, n: int) -> Figure:
     participant_data = pack(render(_FACES)).participant
     net = build(_ARCHITECTURE).eval()
-    given = SubmissionInput(_ARCHITECTURE, save(net.state_dict()), participant_data, source.encode())
+    program = Program({ENTRY_FILE: source.encode()})
+    given = SubmissionInput(_ARCHITECTURE, save(net.state_dict()), participant_data, program.to_bytes())
     lease = _take_lease(name, source, n_models=_RUNS_A_CALL * (n + 2))  # more than are run: no scoring
     settings = get_settings()
     sandbox = choose(settings.sandbox, image=settings.sandbox_image, owner="benchmark")

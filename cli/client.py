@@ -32,7 +32,7 @@ class Client:
     def submit(self, competition: str, phase: str, path: Path) -> dict[str, Any]:
         """Upload a file and return the submission."""
         with path.open("rb") as source:
-            files = {"file": (path.name, source, "text/x-python")}
+            files = {"file": (path.name, source, "application/octet-stream")}
             address = f"/competitions/{competition}/phases/{phase}/submissions"
             return self._ask("POST", address, files=files)
 

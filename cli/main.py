@@ -28,7 +28,7 @@ console = Console(width=None if sys.stdout.isatty() else 100)
 _Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; another free one if it is taken.")]
 _Url = Annotated[str, typer.Option(help="Address of the installation.", envvar="LETHE_URL")]
 _Token = Annotated[str, typer.Option(help="Your token.", envvar="LETHE_TOKEN")]
-_File = Annotated[Path, typer.Argument(help="A Python file.", exists=True, dir_okay=False)]
+_File = Annotated[Path, typer.Argument(help="A .py, .ipynb or .zip.", exists=True, dir_okay=False)]
 _Competition = Annotated[Path, typer.Argument(help="A competition.yaml.", exists=True)]
 _LOCAL_URL = "http://127.0.0.1:8000"
 _WATCH_S = 1.0
@@ -107,6 +107,8 @@ def submit(competition: str, phase: str, path: _File, *, token: _Token, url: _Ur
     with _clear_errors():
         submission = Client(url, token).submit(competition, phase, path)
         console.print(f"{submission['id']}  {submission['state']}", highlight=False)
+        for warning in submission["warnings"]:
+            console.print(f"note: {warning}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -37,7 +37,7 @@ class PhaseLimits(_Spec):
     processes: int = Field(default=256, ge=8)
     scratch_bytes: int = Field(default=256 * 2**20, ge=2**20)
     log_bytes: int = Field(default=64 * 2**10, ge=0)
-    upload_bytes: int = Field(default=256 * 2**10, gt=0)
+    upload_bytes: int = Field(default=8 * 2**20, gt=0)
     device: Literal["cpu", "cuda"] = "cpu"
     isolation: Literal["process", "container"] = "process"  # what is fresh for every run
 

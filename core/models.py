@@ -183,6 +183,7 @@ class Submission(Base):
     state: Mapped[SubmissionState] = mapped_column(default=SubmissionState.UPLOADED)
     verdict: Mapped[Verdict | None]
     message: Mapped[str] = mapped_column(Text, default="")
+    warnings: Mapped[list[str]] = mapped_column(JSON, default=list)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]

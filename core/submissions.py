@@ -8,11 +8,11 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from core import competitions, rescoring, shards
-from core.errors import InvalidSubmissionError, NotFoundError, UploadTooLargeError
+from core import competitions, programs, rescoring, shards
+from core.errors import NotFoundError, UploadTooLargeError
 from core.lifecycle import ENDED, SubmissionState, Verdict, check_transition
 from core.models import Phase, Run, Score, Shard, Submission, User, Work, utc_now
-from core.source import check_source
+from core.programs import Program
 from core.storage import storage
 
 _MAX_MESSAGE_CHARACTERS = 4000
@@ -61,7 +61,7 @@ def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receip
         InvalidSubmissionError: the file cannot work; the message says why.
     """
     competitions.check_open(phase)
-    _check_upload(phase, upload)
+    program = _read_upload(phase, upload)
     source_sha256 = storage().put(upload.source)
     session.execute(select(User.id).where(User.id == user.id).with_for_update())
     earlier = _find_same(session, phase, user, source_sha256)
@@ -73,6 +73,7 @@ def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receip
         filename=upload.filename,
         source_sha256=source_sha256,
         size_bytes=len(upload.source),
+        warnings=list(program.warnings),
         state=SubmissionState.UPLOADED,
     )
     session.add(submission)
@@ -81,13 +82,11 @@ def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receip
     return Receipt(submission, created=True)
 
 
-def _check_upload(phase: Phase, upload: Upload) -> None:
+def _read_upload(phase: Phase, upload: Upload) -> Program:
     cap = competitions.limits_of(phase).upload_bytes
     if len(upload.source) > cap:
         raise UploadTooLargeError(f"The file is over the phase's cap of {cap:,} bytes.")
-    if not upload.filename.lower().endswith(".py"):
-        raise InvalidSubmissionError("Upload one Python file whose name ends in `.py`.")
-    check_source(upload.source)
+    return programs.read(upload.filename, upload.source)
 
 
 def _find_same(session: Session, phase: Phase, user: User, source_sha256: str) -> Submission | None:

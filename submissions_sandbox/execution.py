@@ -1,9 +1,7 @@
 """One run of a submission: what the zygote's forked child does, from the import to the weights."""
 
-import importlib.util
 import os
 import random
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,14 +13,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from submissions_sandbox import weights
+from submissions_sandbox import entry, weights
 from submissions_sandbox.architectures import TensorSpec
 from submissions_sandbox.forked_run import RunFailedError
 from submissions_sandbox.loaders import Loaders
 from submissions_sandbox.protocol import Failure
 
-_MODULE_NAME = "submission"
-_FILE_NAME = "submission.py"
 _MAX_MESSAGE_CHARACTERS = 2000
 _SHOWN_FRAMES = 5
 _OUT_OF_MEMORY_TEXTS = ("can't allocate memory", "out of memory", "Cannot allocate memory")
@@ -35,7 +31,7 @@ class Inputs:
     Attributes:
         net: the original network, in eval mode.
         loaders: the participant data.
-        source: the submission, UTF-8 Python.
+        source: the submission's program, a zip archive that the worker has made.
         specs: the tensors that a run must return.
         device: where a run gets the network; CUDA does not survive a fork, so only the run moves it there.
     """
@@ -69,7 +65,7 @@ def execute(inputs: Inputs, *, seed: int, output: BinaryIO) -> None:
     folder, process = Path.cwd(), os.getpid()
     try:
         inputs.net.to(inputs.device)
-        unlearning = _load(inputs.source, folder)
+        unlearning = _load(inputs, folder)
         _reseed(seed)
         with _participant_code(folder, Failure.NONZERO_EXIT):
             returned = unlearning(inputs.net, *inputs.loaders)
@@ -87,24 +83,11 @@ def execute(inputs: Inputs, *, seed: int, output: BinaryIO) -> None:
     weights.write(taken, output)
 
 
-def _load(source: bytes, folder: Path) -> Callable[..., object]:
-    path = folder / _FILE_NAME
-    path.write_bytes(source)
-    sys.path.insert(0, str(folder))
-    spec = importlib.util.spec_from_file_location(_MODULE_NAME, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[_MODULE_NAME] = module
+def _load(inputs: Inputs, folder: Path) -> Callable[..., object]:
+    entry.unpack(inputs.source, folder)
     with _participant_code(folder, Failure.INVALID_SUBMISSION):
-        spec.loader.exec_module(module)
-    unlearning = getattr(module, "unlearning", None)
-    if not callable(unlearning):
-        raise RunFailedError(
-            Failure.INVALID_SUBMISSION, "the file defines no function unlearning(net, retain, forget, val)"
-        )
-    function: Callable[..., object] = unlearning
-    return function
+        device = next(inputs.net.parameters()).device
+        return entry.bind(entry.load(folder), device=device)
 
 
 def _reseed(seed: int) -> None:
@@ -118,7 +101,7 @@ def _participant_code(folder: Path, failure: Failure) -> Iterator[None]:
     """Turn whatever is raised inside into `RunFailedError`, with the participant's own frames only."""
     try:
         yield
-    except weights.WrongWeightsError as error:
+    except (weights.WrongWeightsError, entry.UnusableEntryError) as error:
         raise RunFailedError(failure, str(error)) from None
     except BaseException as error:  # noqa: BLE001  # a submission may raise anything, SystemExit for one
         if _is_out_of_memory(error):
@@ -137,6 +120,8 @@ def _describe(error: BaseException, folder: Path) -> str:
     for frame in frames:
         frame.filename = os.path.relpath(frame.filename, folder)
     lines = traceback.format_list(frames[-_SHOWN_FRAMES:]) + traceback.format_exception_only(error)
+    if isinstance(error, ModuleNotFoundError):
+        lines.append(f"A sandbox has Python's own modules, {', '.join(entry.libraries())}, and your files.")
     return "".join(lines).strip()
 
 

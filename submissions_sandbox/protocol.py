@@ -20,7 +20,7 @@ class Kind(IntEnum):
     SETUP = 1  # worker to sandbox: JSON of `Setup`
     ORIGINAL = 2  # worker to sandbox: the original model, safetensors
     DATA = 3  # worker to sandbox: the participant part of a bundle, safetensors
-    SOURCE = 4  # worker to sandbox: the submission, UTF-8 Python
+    SOURCE = 4  # worker to sandbox: the submission's program, a zip archive
     RUN = 5  # worker to sandbox: JSON {"seed"}
     READY = 16  # sandbox to worker: empty
     LOG = 17  # sandbox to worker: what the run printed, raw bytes

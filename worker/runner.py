@@ -40,7 +40,7 @@ class SubmissionInput:
         architecture: the network of the competition.
         original: its trained weights, safetensors.
         participant_data: the participant part of a bundle, safetensors.
-        source: the submission, UTF-8 Python.
+        source: the submission's program, as `Program.to_bytes()` returns it.
     """
 
     architecture: Architecture

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from core import competitions, db, shards, submissions
+from core import competitions, db, programs, shards, submissions
 from core.errors import PlatformError
 from core.lifecycle import Verdict
 from core.models import Submission
@@ -61,7 +61,7 @@ def _open_runner(submission: Submission) -> Iterator[Runner]:
         architecture=Architecture.from_dict(phase.architecture),
         original=store.get(phase.original_sha256),
         participant_data=store.get(phase.participant_part_sha256),
-        source=store.get(submission.source_sha256),
+        source=programs.read(submission.filename, store.get(submission.source_sha256)).to_bytes(),
     )
     asked = competitions.limits_of(phase)
     limits = Limits(

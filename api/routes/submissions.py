@@ -49,7 +49,7 @@ def upload_submission(
     request: Request,
     response: Response,
 ) -> SubmissionAnswer:
-    """Take in one Python file that defines `unlearning(net, retain, forget, val)`, and queue its runs.
+    """Take in a file or archive that defines `unlearning(net, retain, forget, val)`, and queue its runs.
 
     Uploading the same bytes to the same phase again returns the submission that is there.
     """

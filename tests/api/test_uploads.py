@@ -58,6 +58,7 @@ def test_upload_of_good_file_is_created_and_queued(client, competition, ada):
         "state": "queued",
         "verdict": None,
         "message": "",
+        "warnings": [],
         "runs_done": 0,
         "n_models": 4,
         "score": None,
@@ -162,7 +163,7 @@ NONSENSE = {
     "a picture": (b"\x89PNG\r\n\x1a\n\xff\xfe", "submission.py", "Syntax error"),
     "deeply nested": (b"x=" + b"-" * 100_000 + b"1", "submission.py", "cannot be parsed"),
     "empty": (b"", "submission.py", "no function `unlearning`"),
-    "zip": (HONEST, "submission.zip", "`.py`"),
+    "zip": (HONEST, "submission.zip", "not a zip file"),
     "no name": (HONEST, "  ", "`.py`"),
     "path for a name": (HONEST, "submission.py/", "`.py`"),
 }

@@ -35,7 +35,7 @@ def _inputs(source: str) -> Inputs:
     return Inputs(
         net=architectures.build(_ARCHITECTURE).eval(),
         loaders=loaders_from_bytes(make_input("").participant_data),
-        source=source.encode(),
+        source=make_input(source).source,
         specs=architectures.tensor_specs(_ARCHITECTURE),
     )
 
@@ -129,8 +129,8 @@ def test_run_without_weights_says_why(body: str, expected: Failure, words: str) 
 
 def test_wrong_number_of_parameters_is_named() -> None:
     failure = _failure("def unlearning(net, retain): pass")
-    assert failure.failure is Failure.NONZERO_EXIT
-    assert "unlearning() takes 2 positional arguments but 4 were given" in failure.message
+    assert failure.failure is Failure.INVALID_SUBMISSION
+    assert "unlearning takes 2 arguments; Lethe calls unlearning(net, retain, forget, val)" in failure.message
 
 
 def test_many_wrong_names_are_counted() -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
+from core.programs import ENTRY_FILE, Program
 from core.settings import get_settings
 from submissions_sandbox import architectures
 from submissions_sandbox.architectures import Architecture
@@ -56,7 +57,7 @@ def make_input(source: str) -> SubmissionInput:
         architecture=ARCHITECTURE,
         original=save(architectures.build(ARCHITECTURE).state_dict()),
         participant_data=save(data),
-        source=source.encode(),
+        source=Program({ENTRY_FILE: source.encode()}).to_bytes(),
     )
 
 

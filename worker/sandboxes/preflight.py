@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import worker
 from core.errors import PlatformError, SandboxUnavailableError
 from core.lifecycle import Verdict
+from core.programs import ENTRY_FILE, Program
 from worker.sandboxes.base import Limits, Sandbox
 
 if TYPE_CHECKING:
@@ -58,11 +59,12 @@ def _probe_input() -> "SubmissionInput":
         data[f"{split}/images"] = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
         for label in ("age", "age_group", "person_id", "image_id"):
             data[f"{split}/{label}"] = torch.zeros(1, dtype=torch.int64)
+    source = _SOURCE.format(digest=probe.digest(), hidden=_hidden_paths())
     return SubmissionInput(
         architecture=architecture,
         original=save(architectures.build(architecture).state_dict()),
         participant_data=save(data),
-        source=_SOURCE.format(digest=probe.digest(), hidden=_hidden_paths()).encode(),
+        source=Program({ENTRY_FILE: source.encode()}).to_bytes(),
     )
 
 

@@ -1,0 +1,6 @@
+"""Uploads read into programs without being run: a Python file, a notebook, or an archive of either."""
+
+from core.programs.program import ENTRY_FILE, Program
+from core.programs.reading import read
+
+__all__ = ["ENTRY_FILE", "Program", "read"]
