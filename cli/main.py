@@ -21,6 +21,7 @@ from cli.supervisor import Supervisor
 from cli.tables import leaderboard_table, rescoring_line
 from core import competitions, db, rescoring, users
 from core.errors import LetheError
+from core.inert import inert
 
 app = typer.Typer(help="Lethe: competitions in machine unlearning.", no_args_is_help=True)
 console = Console(width=None if sys.stdout.isatty() else 100)
@@ -107,6 +108,14 @@ def submit(competition: str, phase: str, path: _File, *, token: _Token, url: _Ur
     with _clear_errors():
         submission = Client(url, token).submit(competition, phase, path)
         console.print(f"{submission['id']}  {submission['state']}", highlight=False)
+
+
+@app.command()
+def logs(submission_id: str, *, token: _Token, url: _Url = _LOCAL_URL) -> None:
+    """Print what the runs of a submission of yours printed, where its phase shows that."""
+    with _clear_errors():
+        # Made inert here too: this terminal need not trust whoever answers.
+        typer.echo(inert(Client(url, token).log(submission_id)), nl=False)
 
 
 @app.command()
