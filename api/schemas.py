@@ -245,7 +245,9 @@ class WorkerAnswer(Answer):
     """A worker host, for organizers."""
 
     name: str
-    state: Literal["ready", "refusing", "lost"] = Field(description="`lost`: not seen for a minute.")
+    state: Literal["proving", "ready", "refusing", "lost"] = Field(
+        description="`lost`: not seen for a minute; only a `ready` one takes work."
+    )
     problem: str = Field(description="Why it takes no work; empty if it does.")
     sandbox: str = Field(description="`docker` or `bubblewrap`; empty before the first self-test.")
     image: str | None = Field(description="Digest of the sandbox's image, if it has one.")

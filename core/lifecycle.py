@@ -41,6 +41,7 @@ class PhaseState(StrEnum):
 class NodeState(StrEnum):
     """Whether a worker host takes work."""
 
+    PROVING = "proving"
     READY = "ready"
     REFUSING = "refusing"
 

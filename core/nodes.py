@@ -41,7 +41,7 @@ def begin(session: Session, name: str, *, slots: int) -> None:
         session.add(node)
     node.slots = slots
     node.started_at = utc_now()
-    _set(node, NodeState.REFUSING, "Its sandbox is being proved.", Proof())
+    _set(node, NodeState.PROVING, "", Proof())
 
 
 def make_ready(session: Session, name: str, proof: Proof) -> None:
