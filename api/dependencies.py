@@ -1,13 +1,14 @@
-"""What routes ask for: a session, a user or an organizer, and an upload admitted before it was read."""
+"""What routes and pages ask for: a session, a user or an organizer, an upload admitted before it was read."""
 
 from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
 from api import uploads
+from api.problems import ORGANIZERS_REALM
 from core import competitions, users
 from core.db import reading, transaction
 from core.errors import NotAuthenticatedError
@@ -54,6 +55,17 @@ def _organizer(user: CurrentUser) -> User:
 
 
 Organizer = Depends(_organizer)
+
+_basic = HTTPBasic(auto_error=False, realm=ORGANIZERS_REALM)
+
+
+def _page_organizer(credentials: Annotated[HTTPBasicCredentials | None, Depends(_basic)]) -> User:
+    name, token = (credentials.username, credentials.password) if credentials else ("", "")
+    with reading() as session:
+        return users.authenticate_organizer(session, name, token)
+
+
+PageOrganizer = Depends(_page_organizer)
 
 
 def _open_phase(competition: Slug, phase: Slug, _user: CurrentUser) -> Phase:

@@ -1,9 +1,11 @@
-"""What may be shown of runs: never the platform's internals, and of a hidden phase no participant bytes."""
+"""What may be shown of runs and scores: nothing of the platform, of a hidden phase no participant bytes."""
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 
-from core.lifecycle import ENDED, Verdict
+from core.inert import inert
+from core.lifecycle import ENDED, SubmissionState, Verdict
 from core.models import Phase, Run, Submission
 
 _WORDS = {
@@ -29,8 +31,17 @@ def submission_message(submission: Submission, failed_run: Run | None) -> str:
 
 
 def runs_done(submission: Submission, n_ended: int) -> int:
-    """Return how many runs have ended; in a hidden phase 0 until the end, since their pace can carry data."""
-    return n_ended if submission.phase.show_logs or submission.state in ENDED else 0
+    """Return how many runs have ended; in a hidden phase all or none, since their pace can carry data."""
+    if submission.phase.show_logs:
+        return n_ended
+    return submission.phase.n_models if submission.state is SubmissionState.FINISHED else 0
+
+
+def runs(submission: Submission, ended: Sequence[Run]) -> Sequence[Run]:
+    """Return the runs that may be listed: in a hidden phase only one that failed, once all has ended."""
+    if submission.phase.show_logs:
+        return ended
+    return [run for run in ended if run.verdict is not Verdict.OK and submission.state in ENDED]
 
 
 def moment(phase: Phase, time: datetime | None) -> datetime | None:
@@ -49,6 +60,17 @@ def run_log(phase: Phase, run: Run) -> str | None:
     return run.log if phase.show_logs else None
 
 
+def log_text(submission: Submission, ended: Sequence[Run]) -> str:
+    """Return what may be shown of a submission's logs as one inert text, run after run."""
+    parts = []
+    for run in runs(submission, ended):
+        log = inert(run_log(submission.phase, run) or "")
+        parts.append(
+            f"== run {run.run_index}: {run.verdict} ==\n{log}" + ("\n" if log[-1:] not in ("", "\n") else "")
+        )
+    return "".join(parts)
+
+
 def run_seconds(phase: Phase, run: Run) -> float | None:
     """Return how long a run took in seconds, or None in a hidden phase: durations can carry hidden data."""
     return run.seconds if phase.show_logs else None
@@ -57,3 +79,11 @@ def run_seconds(phase: Phase, run: Run) -> float | None:
 def mean_run_seconds(phase: Phase, seconds: float) -> float:
     """Return the mean seconds per run; in a hidden phase the next power of two, at least 1."""
     return seconds if phase.show_logs else 2.0 ** math.ceil(math.log2(max(seconds, 1.0)))
+
+
+def rounded(phase: Phase, number: float) -> float:
+    """Return a score, or the end of an interval, with as many decimals as participants may see.
+
+    Ranks and ties are found before: of two scores that look equal here, the order still says which is higher.
+    """
+    return number if phase.score_decimals is None else round(number, phase.score_decimals) + 0.0  # no -0.0

@@ -40,8 +40,8 @@ class LeaderboardRow(Answer):
             submitted_at=row.submission.created_at,
             mean_run_seconds=disclosure.mean_run_seconds(phase, row.mean_run_seconds),
             tied_with_leader=row.tied_with_leader,
-            score=Numbers.model_validate(row.score),
-            scores=_by_version(row.scores),
+            score=Numbers.of(phase, row.score),
+            scores=_by_version(phase, row.scores),
         )
 
 
@@ -53,13 +53,13 @@ class BaselineRow(Answer):
     scores: dict[str, Numbers]
 
     @classmethod
-    def of(cls, row: core_leaderboard.BaselineRow) -> Self:
+    def of(cls, phase: Phase, row: core_leaderboard.BaselineRow) -> Self:
         """Describe the scores of one kind of models."""
-        return cls(name=row.name, score=Numbers.model_validate(row.score), scores=_by_version(row.scores))
+        return cls(name=row.name, score=Numbers.of(phase, row.score), scores=_by_version(phase, row.scores))
 
 
-def _by_version(scores: Mapping[str, Score | Baseline]) -> dict[str, Numbers]:
-    return {version: Numbers.model_validate(score) for version, score in scores.items()}
+def _by_version(phase: Phase, scores: Mapping[str, Score | Baseline]) -> dict[str, Numbers]:
+    return {version: Numbers.of(phase, score) for version, score in scores.items()}
 
 
 class LeaderboardAnswer(Answer):
@@ -85,5 +85,5 @@ class LeaderboardAnswer(Answer):
             scoring_version=phase.scoring_version,
             n_waiting=board.n_waiting,
             rows=[LeaderboardRow.of(phase, row) for row in board.rows],
-            baselines=[BaselineRow.of(row) for row in board.baselines],
+            baselines=[BaselineRow.of(phase, row) for row in board.baselines],
         )

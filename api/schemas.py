@@ -7,9 +7,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import disclosure
+from core import nodes
 from core.competitions import PhaseLimits, Progress
 from core.lifecycle import PhaseState, SubmissionState, Verdict
-from core.models import Competition, Phase, Run, Score, Submission
+from core.models import Baseline, Competition, Node, Phase, Run, Score, Submission
 from core.rescoring import Rescoring
 
 
@@ -74,6 +75,7 @@ class PhaseAnswer(PhaseSummary):
     limits: PhaseLimits
     scoring_version: str = Field(description="The version of the metric that ranks.")
     show_logs: bool = Field(description="Whether owners see what their submissions printed.")
+    score_decimals: int | None = Field(description="Decimals of every score shown; null: all.")
     preparation: Preparation
     accepting: bool
     reason: str | None = Field(description="Why it takes no submissions now; null while it does.")
@@ -87,6 +89,7 @@ class PhaseAnswer(PhaseSummary):
             limits=PhaseLimits.model_validate(phase.limits),
             scoring_version=phase.scoring_version,
             show_logs=phase.show_logs,
+            score_decimals=phase.score_decimals,
             preparation=Preparation(done=progress.done, total=progress.total),
             accepting=closed_because is None,
             reason=closed_because,
@@ -112,6 +115,16 @@ class Numbers(Answer):
     test_accuracy: float = Field(description="0 … 1, mean over the models.")
     n_models: int
 
+    @classmethod
+    def of(cls, phase: Phase, score: Score | Baseline) -> Self:
+        """Describe a stored score, as far as the phase allows: the only way for one to those outside."""
+        exact = cls.model_validate(score)
+        return exact.model_copy(
+            update={
+                name: disclosure.rounded(phase, number) for name, number in exact if isinstance(number, float)
+            }
+        )
+
 
 class SubmissionAnswer(Answer):
     """A submission, as its owner sees it."""
@@ -126,7 +139,7 @@ class SubmissionAnswer(Answer):
     verdict: Verdict | None
     message: str
     warnings: list[str] = Field(description="What its upload was read as, and what looks doubtful in it.")
-    runs_done: int = Field(description="In a hidden phase 0 until the submission has ended.")
+    runs_done: int = Field(description="In a hidden phase 0 until the submission has finished.")
     n_models: int
     score: Numbers | None
     created_at: datetime
@@ -149,7 +162,7 @@ class SubmissionAnswer(Answer):
             warnings=submission.warnings,
             runs_done=disclosure.runs_done(submission, n_ended),
             n_models=submission.phase.n_models,
-            score=None if score is None else Numbers.model_validate(score),
+            score=None if score is None else Numbers.of(submission.phase, score),
             created_at=submission.created_at,
             started_at=disclosure.moment(submission.phase, submission.started_at),
             ended_at=disclosure.moment(submission.phase, submission.ended_at),
@@ -178,7 +191,7 @@ class RunAnswer(Answer):
 
 
 class RunList(Answer):
-    """The runs of a submission that have ended, in order of their index."""
+    """The runs of a submission that have ended, by index; in a hidden phase only one that failed."""
 
     n_models: int
     runs: list[RunAnswer]
@@ -222,6 +235,53 @@ class RescoringAnswer(Answer):
         )
 
 
+class FindingAnswer(Answer):
+    """What is to be known of a worker host's engine or kernel."""
+
+    name: str
+    detail: str
+    mode: str = Field(description="What it is good enough for: `production`, or `development only`.")
+
+
+class WorkerAnswer(Answer):
+    """A worker host, for organizers."""
+
+    name: str
+    state: Literal["proving", "ready", "refusing", "lost"] = Field(
+        description="`lost`: not seen for a minute; only a `ready` one takes work."
+    )
+    problem: str = Field(description="Why it takes no work; empty if it does.")
+    sandbox: str = Field(description="`docker` or `bubblewrap`; empty before the first self-test.")
+    image: str | None = Field(description="Digest of the sandbox's image, if it has one.")
+    mode: str = Field(description="What its sandbox is good enough for.")
+    findings: list[FindingAnswer]
+    slots: int = Field(description="Shards that it works on at a time.")
+    started_at: datetime
+    seen_at: datetime
+
+    @classmethod
+    def of(cls, node: Node) -> Self:
+        """Describe a stored worker host as it stands now."""
+        return cls(
+            name=node.name,
+            state="lost" if nodes.is_lost(node) else node.state.value,
+            problem=node.problem,
+            sandbox=node.sandbox,
+            image=node.image,
+            mode=node.mode,
+            findings=[FindingAnswer.model_validate(finding) for finding in node.findings],
+            slots=node.slots,
+            started_at=node.started_at,
+            seen_at=node.seen_at,
+        )
+
+
+class WorkerList(Answer):
+    """All worker hosts, by name."""
+
+    workers: list[WorkerAnswer]
+
+
 CheckResult = Literal["ok", "failed"]
 
 
@@ -234,5 +294,6 @@ class Health(Answer):
 class Readiness(Answer):
     """Whether this process can do its work, and which of its surroundings fail."""
 
-    ready: bool
+    ready: bool = Field(description="Without regard to workers: uploads are taken while none is there.")
     checks: dict[str, CheckResult]
+    reasons: dict[str, str] = Field(description="Of each check that fails, what that means.")

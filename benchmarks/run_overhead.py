@@ -94,7 +94,7 @@ def _figure(name: str, source: str, n: int) -> Figure:
     given = SubmissionInput(_ARCHITECTURE, save(net.state_dict()), participant_data, program.to_bytes())
     lease = _take_lease(name, source, n_models=_RUNS_A_CALL * (n + 2))  # more than are run: no scoring
     settings = get_settings()
-    sandbox = choose(settings.sandbox, image=settings.sandbox_image, owner="benchmark")
+    sandbox, _ = choose(settings.sandbox, image=settings.sandbox_image, owner="benchmark")
     run_indices = itertools.count()
     with (
         subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as evaluator,

@@ -40,6 +40,10 @@ class Client:
         """Return the state of a submission of this user."""
         return self._ask("GET", f"/submissions/{submission_id}")
 
+    def log(self, submission_id: str) -> str:
+        """Return what the runs of a submission of this user printed."""
+        return self._request("GET", f"/submissions/{submission_id}/log").text
+
     def rescore(self, competition: str, phase: str, version: str | None) -> dict[str, Any]:
         """Have a phase scored under another version, by default the newest, and return how far that is."""
         address = f"/competitions/{competition}/phases/{phase}/rescore"

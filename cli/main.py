@@ -1,5 +1,6 @@
 """The `lethe` command."""
 
+import json
 import signal
 import sys
 import time
@@ -15,14 +16,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import migrations
 from cli import demo as demo_
+from cli import selftest
 from cli.client import Client
 from cli.files import new_file
-from cli.supervisor import Supervisor
+from cli.supervisor import InstallationError, Supervisor
 from cli.tables import leaderboard_table, rescoring_line
 from core import competitions, db, rescoring, users
 from core.errors import LetheError
+from core.inert import inert
 
 app = typer.Typer(help="Lethe: competitions in machine unlearning.", no_args_is_help=True)
+sandbox_app = typer.Typer(help="The sandbox of this machine's worker.", no_args_is_help=True)
+app.add_typer(sandbox_app, name="sandbox")
 console = Console(width=None if sys.stdout.isatty() else 100)
 
 _Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; another free one if it is taken.")]
@@ -51,7 +56,7 @@ def demo(
 ) -> None:
     """Run the demo competition from nothing to its leaderboard, then serve until Ctrl-C."""
     with _clear_errors(), Supervisor(port=port) as supervisor:
-        demo_.run(supervisor.url, console, supervisor.watch)
+        demo_.run(supervisor.url, console, lambda: _watch_work(supervisor))
         console.print(f"Leaderboard: {demo_.page(supervisor.url)}")
         if not exit_:
             console.print("Ctrl-C ends it; `make run` goes on from here.")
@@ -112,6 +117,14 @@ def submit(competition: str, phase: str, path: _File, *, token: _Token, url: _Ur
 
 
 @app.command()
+def logs(submission_id: str, *, token: _Token, url: _Url = _LOCAL_URL) -> None:
+    """Print what the runs of a submission of yours printed, where its phase shows that."""
+    with _clear_errors():
+        # Made inert here too: this terminal need not trust whoever answers.
+        typer.echo(inert(Client(url, token).log(submission_id)), nl=False)
+
+
+@app.command()
 def leaderboard(competition: str, phase: str, url: _Url = _LOCAL_URL) -> None:
     """Print a leaderboard."""
     with _clear_errors():
@@ -142,10 +155,38 @@ def artifact(submission_id: str, path: Path, *, token: _Token, url: _Url = _LOCA
         file.write(Client(url, token).artifact(submission_id))
 
 
+@sandbox_app.command("selftest")
+def sandbox_selftest(
+    *, json_: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False
+) -> None:
+    """Try to break out of the sandbox that a worker here would use; status 0 only if it holds."""
+    with _clear_errors():
+        found = selftest.run()
+        if json_:
+            typer.echo(json.dumps(found, indent=2))
+        elif "probes" in found:
+            console.print(selftest.table(found))
+        if not found["holds"]:
+            _fail(f"a worker here would take no work: {found['problem']}")
+
+
+def _watch_work(supervisor: Supervisor) -> None:
+    supervisor.watch()
+    refusal = supervisor.refusal()
+    if refusal is not None:
+        raise InstallationError(f"the worker takes no work: {refusal}")
+
+
 def _serve(supervisor: Supervisor) -> None:
+    told = None
     try:
         while True:
             supervisor.watch()
+            refusal = supervisor.refusal()
+            if refusal != told:
+                now = "takes work now" if refusal is None else f"takes no work, uploads wait: {refusal}"
+                console.print(f"The worker {now}", markup=False, highlight=False)
+                told = refusal
             time.sleep(_WATCH_S)
     except KeyboardInterrupt:
         console.print("Ended.")

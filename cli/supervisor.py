@@ -15,9 +15,11 @@ from typing import IO, Self
 import httpx2
 
 import migrations
-from core import db
+from core import db, nodes
 from core.errors import LetheError
-from core.processes import NO_SANDBOX_STATUS, die_with_parent
+from core.lifecycle import NodeState
+from core.models import utc_now
+from core.processes import die_with_parent
 from core.settings import Settings, get_settings
 
 _MAX_SOCKET_PATH = 100
@@ -82,6 +84,7 @@ class Supervisor:
     def __init__(self, *, port: int) -> None:
         self._settings = get_settings()
         self._port = port
+        self._started_at = utc_now()
         self._lock: IO[str] | None = None
         self._services: list[Service] = []
 
@@ -114,21 +117,26 @@ class Supervisor:
         """Start dead services again.
 
         Raises:
-            InstallationError: one dies again and again, or the worker has no sandbox.
+            InstallationError: one dies again and again.
         """
         for service in self._services:
             status = None if service.process is None else service.process.poll()
             if status is None:
                 continue
-            hopeless = service.starts > _MAX_RESTARTS or (
-                service.name == "worker" and status == NO_SANDBOX_STATUS
-            )
-            if hopeless:
+            if service.starts > _MAX_RESTARTS:
                 raise InstallationError(
                     f"the {service.name} ended with status {status}; its log {service.log_path} ends with:\n"
                     f"{service.last_lines()}"
                 )
             service.start()
+
+    def refusal(self) -> str | None:
+        """Return why the worker takes no work, if it has said so since this start."""
+        with db.reading() as session:
+            node = nodes.find(session, self._settings.node_name)
+        if node is None or node.state is not NodeState.REFUSING or node.started_at < self._started_at:
+            return None
+        return node.problem
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S

@@ -56,6 +56,7 @@ class PhaseSpec(_Spec):
     recipe: dict[str, Any] = Field(default_factory=dict)
     limits: PhaseLimits = PhaseLimits()
     show_logs: bool = False
+    score_decimals: int | None = Field(default=None, ge=0, le=15)
     scoring_version: str = scoring.SCORING_VERSION
 
     @field_validator("scoring_version")
@@ -153,6 +154,7 @@ def _new_phase(spec: PhaseSpec, position: int) -> Phase:
         recipe=spec.recipe,
         limits=spec.limits.model_dump(),
         show_logs=spec.show_logs,
+        score_decimals=spec.score_decimals,
         scoring_version=spec.scoring_version,
         secret=secrets.token_bytes(32),
     )

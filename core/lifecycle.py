@@ -1,4 +1,4 @@
-"""The states of a submission, the verdicts of a run, and which change of state is legal."""
+"""The states of submissions, phases and worker hosts, the verdicts of a run, and legal changes of state."""
 
 from enum import StrEnum
 
@@ -36,6 +36,14 @@ class PhaseState(StrEnum):
     PREPARING = "preparing"
     READY = "ready"
     BROKEN = "broken"
+
+
+class NodeState(StrEnum):
+    """Whether a worker host takes work."""
+
+    PROVING = "proving"
+    READY = "ready"
+    REFUSING = "refusing"
 
 
 ENDED = frozenset({SubmissionState.FINISHED, SubmissionState.FAILED, SubmissionState.CANCELLED})

@@ -1,11 +1,13 @@
 """Logs are events with ids as fields, one JSON object a line."""
 
+from typing import TextIO
+
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
 
-def configure() -> None:
-    """Write every event as one line of JSON to standard output.
+def configure(file: TextIO | None = None) -> None:
+    """Write every event as one line of JSON, to standard output if nothing else is given.
 
     Tracebacks come without the values of variables, which may be secret.
     """
@@ -17,5 +19,6 @@ def configure() -> None:
             structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(),
         ],
+        logger_factory=structlog.PrintLoggerFactory(file),
         cache_logger_on_first_use=False,
     )

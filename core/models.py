@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from core.lifecycle import PhaseState, SubmissionState, Verdict
+from core.lifecycle import NodeState, PhaseState, SubmissionState, Verdict
 
 
 class Work(StrEnum):
@@ -75,8 +75,10 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: UtcDateTime,
         dict[str, Any]: JSON,
+        list[dict[str, Any]]: JSON,
         SubmissionState: _words(SubmissionState),
         PhaseState: _words(PhaseState),
+        NodeState: _words(NodeState),
         Verdict: _words(Verdict),
         Work: _words(Work),
     }
@@ -117,7 +119,7 @@ class Phase(Base):
     """One leaderboard: its data, models, limits, secret, and the version of the metric that ranks it.
 
     `rescoring_version` is the version that a rescoring leads to, while it is under way or after it failed;
-    `rescoring_problem` says why it failed.
+    `rescoring_problem` says why it failed. `score_decimals` is how far participants see scores; None: wholly.
     """
 
     __tablename__ = "phase"
@@ -136,6 +138,7 @@ class Phase(Base):
     recipe: Mapped[dict[str, Any]]
     limits: Mapped[dict[str, Any]]
     show_logs: Mapped[bool]
+    score_decimals: Mapped[int | None]
     secret: Mapped[bytes] = mapped_column(LargeBinary(32))
     scoring_version: Mapped[str] = mapped_column(ScoringVersion)
     rescoring_version: Mapped[str | None] = mapped_column(ScoringVersion)
@@ -273,3 +276,23 @@ class Baseline(_Numbers, Base):
 
     phase_id: Mapped[UUID] = mapped_column(ForeignKey("phase.id"))
     name: Mapped[str] = mapped_column(String(32))
+
+
+class Node(Base):
+    """A worker host: the sandbox that it proved, or why it takes no work.
+
+    `sandbox`, `image`, `mode` and `findings` are those of the last self-test; see `core.nodes`.
+    """
+
+    __tablename__ = "node"
+
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    state: Mapped[NodeState]
+    problem: Mapped[str] = mapped_column(Text, default="")
+    sandbox: Mapped[str] = mapped_column(String(64), default="")
+    image: Mapped[str | None] = mapped_column(String(200))
+    mode: Mapped[str] = mapped_column(String(64), default="")
+    findings: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    slots: Mapped[int]
+    started_at: Mapped[datetime] = mapped_column(default=utc_now)
+    seen_at: Mapped[datetime] = mapped_column(default=utc_now)

@@ -3,9 +3,6 @@
 import ctypes
 import signal
 
-NO_SANDBOX_STATUS = 3
-"""Exit status of a worker that found no sandbox: starting it again would not help."""
-
 _LIBC = ctypes.CDLL(None)  # before any fork: a child must not have to load it
 _PR_SET_PDEATHSIG = 1
 

@@ -46,6 +46,18 @@ def authenticate(session: Session, token: str) -> User:
     return user
 
 
+def authenticate_organizer(session: Session, name: str, token: str) -> User:
+    """Return the organizer of this name, whose token this is.
+
+    Raises:
+        NotAuthenticatedError: there is none; the words are the same, whichever of the two is wrong.
+    """
+    user = session.scalar(select(User).where(User.token_sha256 == _hash(token)))
+    if user is None or user.name != name or not user.is_organizer:
+        raise NotAuthenticatedError("Sign in with an organizer's name, and the token as the password.")
+    return user
+
+
 def check_organizer(user: User) -> None:
     """Raise `NotAllowedError` unless the user is an organizer."""
     if not user.is_organizer:

@@ -1,31 +1,35 @@
 """One worker host: proves its sandbox, frees what its earlier processes held, then takes work.
 
-`python -m worker` runs the Celery worker, `python -m worker sweeper` the sweeper.
+`python -m worker` runs the Celery worker, `python -m worker sweeper` the sweeper, and `python -m worker
+selftest` prints what the self-test of the sandbox finds, as JSON.
 """
 
+import json
 import os
 import signal
 import sys
 import threading
 
 import structlog
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_ready
 
 from core import db, logs, queue, shards
-from core.errors import SandboxUnavailableError
-from core.processes import NO_SANDBOX_STATUS, die_with_parent
+from core.lifecycle import NodeState
+from core.processes import die_with_parent
 from core.settings import get_settings
 
 log = structlog.get_logger(__name__)
 
 
 def main(arguments: list[str]) -> int:
-    """Run a worker or the sweeper until it is told to stop; return the exit status."""
+    """Run a worker or the sweeper until it is told to stop, or a self-test; return the exit status."""
+    if arguments == ["selftest"]:
+        return _run_selftest()
     logs.configure()
     if arguments == ["sweeper"]:
         return _run_sweeper()
     if arguments:
-        sys.stderr.write("usage: python -m worker [sweeper]\n")
+        sys.stderr.write("usage: python -m worker [sweeper | selftest]\n")
         return 2
     return _run_worker()
 
@@ -33,18 +37,10 @@ def main(arguments: list[str]) -> int:
 def _run_worker() -> int:
     # One thread a process, set before torch is imported: the slots share the machine's cores.
     os.environ["OMP_NUM_THREADS"] = "1"
-    from worker import tasks
-    from worker.sandboxes import choose
-    from worker.sandboxes.docker import remove_orphans
+    from worker import node, tasks
 
-    settings = get_settings()
-    try:
-        sandbox = choose(settings.sandbox, image=settings.sandbox_image, owner=settings.installation())
-        if sandbox.name == "docker":
-            remove_orphans(settings.installation())
-    except SandboxUnavailableError as error:
-        log.error("no_sandbox", error=str(error))
-        return NO_SANDBOX_STATUS
+    settings, environment = get_settings(), dict(os.environ)
+    sandbox = node.wait_for_sandbox()
     # The pool's processes inherit the choice instead of proving the sandbox again.
     os.environ["LETHE_SANDBOX"] = sandbox.name
     get_settings.cache_clear()
@@ -53,6 +49,7 @@ def _run_worker() -> int:
     db.engine().dispose()
     log.info("worker_starts", sandbox=sandbox.name, freed_shards=freed, slots=settings.worker_slots)
     worker_process_init.connect(_die_with_parent)
+    worker_ready.connect(node.beat_regularly)
     tasks.app.worker_main(
         [
             "worker",
@@ -62,12 +59,34 @@ def _run_worker() -> int:
             f"--queues={queue.RUNS_QUEUE},{queue.SCORING_QUEUE}",
         ]
     )
+    if node.beat() is NodeState.REFUSING:
+        log.error("sandbox_lost", consequence="this host proves its sandbox anew")
+        os.execve(sys.executable, sys.orig_argv, environment)  # noqa: S606  # itself
     return 0
 
 
 def _die_with_parent(**_: object) -> None:
     """End a pool process with its parent; it would otherwise go on under a lease that was given away."""
     die_with_parent()
+
+
+def _run_selftest() -> int:
+    os.environ["OMP_NUM_THREADS"] = "1"
+    logs.configure(sys.stderr)
+    from worker import node
+    from worker.sandboxes import SelfTest, UnprovenError
+
+    selftest: SelfTest | None
+    problem = ""
+    try:
+        selftest = node.find_proven_sandbox().selftest
+    except UnprovenError as error:
+        selftest, problem = error.selftest, str(error)
+    document = {"holds": not problem, "problem": problem}
+    if selftest is not None:
+        document |= selftest.to_dict()
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    return 0 if not problem else 1
 
 
 def _run_sweeper() -> int:

@@ -6,9 +6,9 @@ from uuid import UUID
 import structlog
 
 from core import db, queue, shards
-from core.errors import LeaseLostError
+from core.errors import LeaseLostError, SandboxUnavailableError
 from core.models import Work
-from worker import preparation, scores, submission_runs
+from worker import node, preparation, scores, submission_runs
 from worker.giving_up import give_up_if_hopeless
 from worker.lease import Lease
 
@@ -51,4 +51,6 @@ def _work_under(lease: Lease) -> None:
         bound.exception("shard_failed")
         with db.transaction() as session:
             shards.release_failed(session, lease.shard.id, holder=lease.holder)
+        if isinstance(error, SandboxUnavailableError):
+            node.refuse(error)
         give_up_if_hopeless(lease.shard.id, error)

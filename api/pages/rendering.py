@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.templating import Jinja2Templates
 
+_SCORE_DECIMALS = 4
+
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -31,8 +33,8 @@ def render(
     return _templates.TemplateResponse(request, template, context, status_code=status, headers=headers)
 
 
-def _score(value: float) -> str:
-    return f"{value:.4f}"
+def _score(value: float, decimals: int | None) -> str:
+    return f"{value:.{_SCORE_DECIMALS if decimals is None else min(decimals, _SCORE_DECIMALS)}f}"
 
 
 def _percent(value: float) -> str:

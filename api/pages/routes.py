@@ -3,10 +3,11 @@
 from fastapi import APIRouter, Request, Response, status
 from starlette.responses import HTMLResponse
 
-from api.dependencies import ReadingSession, Slug
+from api.dependencies import PageOrganizer, ReadingSession, Slug
 from api.pages.board import read_board
 from api.pages.rendering import render
-from core import competitions
+from api.schemas import WorkerAnswer
+from core import competitions, nodes
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -15,6 +16,13 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 def show_home(request: Request, session: ReadingSession) -> Response:
     """Show all competitions and their phases."""
     return render(request, "home.html", competitions=competitions.list_competitions(session))
+
+
+@router.get("/organizers/workers", dependencies=[PageOrganizer])
+def show_workers(request: Request, session: ReadingSession) -> Response:
+    """Show organizers which worker hosts there are, and why one takes no work."""
+    workers = [WorkerAnswer.of(node) for node in nodes.list_nodes(session)]
+    return render(request, "workers.html", workers=workers, headers={"Cache-Control": "no-store"})
 
 
 @router.get("/competitions/{competition}/phases/{phase}/leaderboard")

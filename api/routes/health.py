@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import migrations
 from api.schemas import CheckResult, Health, Readiness
-from core import db, queue
+from core import db, nodes, queue
 from core.errors import PlatformError
 from core.storage import storage
 
@@ -22,6 +22,15 @@ log = structlog.get_logger(__name__)
 router = APIRouter(tags=["health"])
 
 _TIMEOUT_S = 3.0
+_WORKERS = "workers"
+_REASONS = {  # anybody may read them
+    "database": "The database does not answer.",
+    "migrations": "The database has the schema of another version; `lethe migrate` brings it to this one.",
+    "broker": "The broker does not answer; uploads are accepted and wait.",
+    "storage": "The storage cannot be written.",
+    _WORKERS: "No worker is known to take work; uploads are accepted and wait. "
+    "Organizers see why at /organizers/workers.",
+}
 _FAILURES = (PlatformError, OSError, SQLAlchemyError, KombuError, ObstoreError)
 
 
@@ -37,7 +46,10 @@ async def alive() -> Health:
     responses={status.HTTP_503_SERVICE_UNAVAILABLE: {"model": Readiness, "description": "A check fails"}},
 )
 async def ready(response: Response) -> Readiness:
-    """Ask database, migrations, broker and storage at the same time, each for at most 3 seconds."""
+    """Ask database, migrations, broker, storage and for workers at the same time, each for at most 3 seconds.
+
+    That no worker takes work does not make this process unready: see docs/decisions/0011.
+    """
     results: dict[str, CheckResult] = dict.fromkeys(_CHECKS, "failed")
     # Threads of their own: checks that hang must not use up those that serve requests.
     limiter = CapacityLimiter(len(_CHECKS))
@@ -50,7 +62,11 @@ async def ready(response: Response) -> Readiness:
     async with anyio.create_task_group() as group:
         for name in _CHECKS:
             group.start_soon(run, name)
-    answer = Readiness(ready=all(result == "ok" for result in results.values()), checks=results)
+    answer = Readiness(
+        ready=all(result == "ok" for name, result in results.items() if name != _WORKERS),
+        checks=results,
+        reasons={name: _REASONS[name] for name, result in results.items() if result != "ok"},
+    )
     if not answer.ready:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     return answer
@@ -84,9 +100,15 @@ def _check_storage() -> bool:
     return storage().get(storage().put(probe)) == probe
 
 
+def _check_workers() -> bool:
+    with db.reading() as session:
+        return nodes.any_takes_work(session)
+
+
 _CHECKS: dict[str, Callable[[], bool]] = {
     "database": _check_database,
     "migrations": _check_migrations,
     "broker": _check_broker,
     "storage": _check_storage,
+    _WORKERS: _check_workers,
 }

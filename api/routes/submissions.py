@@ -5,8 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
 from sqlalchemy.orm import Session
+from starlette.responses import PlainTextResponse
 
-from api import problems, uploads
+from api import disclosure, problems, uploads
 from api.dependencies import AdmittedUpload, CurrentUser, OpenPhase, ReadingSession, WritingSession
 from api.schemas import RunAnswer, RunList, SubmissionAnswer
 from core import submissions
@@ -80,12 +81,28 @@ def show_submission(submission_id: UUID, user: CurrentUser, session: ReadingSess
     responses=problems.document(NotAuthenticatedError, NotFoundError),
 )
 def list_runs(submission_id: UUID, user: CurrentUser, session: ReadingSession) -> RunList:
-    """Return the runs of a submission of yours that have ended; hidden phases show verdicts only."""
+    """Return the runs of a submission of yours that have ended; a hidden phase shows only which failed."""
     submission = _find_own(session, submission_id, user)
-    runs = submissions.list_runs(session, submission.id)
+    runs = disclosure.runs(submission, submissions.list_runs(session, submission.id))
     return RunList(
         n_models=submission.phase.n_models, runs=[RunAnswer.of(submission.phase, run) for run in runs]
     )
+
+
+@router.get(
+    "/submissions/{submission_id}/log",
+    summary="Read what the runs of a submission printed",
+    response_class=PlainTextResponse,
+    responses=problems.document(NotAuthenticatedError, NotFoundError),
+)
+def read_log(submission_id: UUID, user: CurrentUser, session: ReadingSession) -> Response:
+    """Return the logs of a submission of yours, run after run, as inert text: of a hidden phase nothing.
+
+    Control characters are written out, so that the text is harmless in a terminal too.
+    """
+    submission = _find_own(session, submission_id, user)
+    text = disclosure.log_text(submission, submissions.list_runs(session, submission.id))
+    return PlainTextResponse(text, headers={"Content-Security-Policy": "default-src 'none'; sandbox"})
 
 
 def _find_own(session: Session, submission_id: UUID, user: User) -> Submission:

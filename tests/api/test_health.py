@@ -3,15 +3,26 @@
 import shutil
 import socket
 import time
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, text, update
 
 from api.routes import health
-from core import db, queue
+from core import db, nodes, queue
+from core.models import Node, utc_now
 from tests.support.api import on_both_databases
 
-ALL_OK = {"database": "ok", "migrations": "ok", "broker": "ok", "storage": "ok"}
+ALL_OK = {"database": "ok", "migrations": "ok", "broker": "ok", "storage": "ok", "workers": "ok"}
+
+
+@pytest.fixture
+def client(client):
+    """A client of an installation with a worker that takes work."""
+    with db.transaction() as session:
+        nodes.begin(session, "worker-1", slots=1)
+        nodes.make_ready(session, "worker-1", nodes.Proof(sandbox="bubblewrap"))
+    return client
 
 
 def test_process_is_alive_without_any_surroundings(client, home):
@@ -22,7 +33,7 @@ def test_process_is_alive_without_any_surroundings(client, home):
 @on_both_databases
 def test_ready_when_everything_answers(client):
     response = client.get("/readyz")
-    assert (response.status_code, response.json()) == (200, {"ready": True, "checks": ALL_OK})
+    assert (response.status_code, response.json()) == (200, {"ready": True, "checks": ALL_OK, "reasons": {}})
 
 
 def test_not_ready_without_the_broker(client, home, monkeypatch):
@@ -30,7 +41,11 @@ def test_not_ready_without_the_broker(client, home, monkeypatch):
     monkeypatch.setattr(queue, "app", down)
     response = client.get("/readyz")
     assert response.status_code == 503
-    assert response.json() == {"ready": False, "checks": ALL_OK | {"broker": "failed"}}
+    assert response.json() == {
+        "ready": False,
+        "checks": ALL_OK | {"broker": "failed"},
+        "reasons": {"broker": "The broker does not answer; uploads are accepted and wait."},
+    }
     assert "nobody-listens" not in response.text
 
 
@@ -54,7 +69,9 @@ def test_not_ready_without_the_database(client, monkeypatch):
         patch.setattr(db, "engine", lambda: lost)
         response = client.get("/readyz")
     assert response.status_code == 503
-    assert response.json()["checks"] == ALL_OK | {"database": "failed", "migrations": "failed"}
+    assert response.json()["checks"] == ALL_OK | dict.fromkeys(
+        ("database", "migrations", "workers"), "failed"
+    )
     assert "nowhere" not in response.text
 
 
@@ -79,3 +96,39 @@ def test_readiness_waits_for_no_writer(client):
         start = time.monotonic()
         assert client.get("/readyz").status_code == 200
         assert time.monotonic() - start < 5
+
+
+def _no_worker():
+    with db.transaction() as session:
+        session.execute(delete(Node))
+
+
+def _refuses():
+    with db.transaction() as session:
+        nodes.refuse(session, "worker-1", "the probe `mounts` LEAKS: /secret can be seen")
+
+
+def _is_lost():
+    with db.transaction() as session:
+        session.execute(update(Node).values(seen_at=utc_now() - timedelta(minutes=2)))
+
+
+@on_both_databases
+@pytest.mark.parametrize("happen", [_no_worker, _refuses, _is_lost])
+def test_ready_without_a_worker_says_so_and_no_more(client, happen):
+    happen()
+    response = client.get("/readyz")
+    answer = response.json()
+    assert (response.status_code, answer["ready"]) == (200, True)
+    assert answer["checks"] == ALL_OK | {"workers": "failed"}
+    assert list(answer["reasons"]) == ["workers"]
+    assert "Organizers see why at /organizers/workers" in answer["reasons"]["workers"]
+    assert "secret" not in response.text
+
+
+def test_one_worker_that_takes_work_is_enough(client):
+    _refuses()
+    with db.transaction() as session:
+        nodes.begin(session, "worker-2", slots=1)
+        nodes.make_ready(session, "worker-2", nodes.Proof(sandbox="docker"))
+    assert client.get("/readyz").json()["checks"]["workers"] == "ok"

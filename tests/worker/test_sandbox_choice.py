@@ -25,7 +25,7 @@ def test_sandbox_passes_the_self_test(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_self_test_refuses_a_sandbox_that_shows_lethe(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.sandboxes.preflight._hidden_paths", lambda: ["/runtime/packages"])
+    monkeypatch.setattr("worker.sandboxes.selftest._hidden_paths", lambda: ["/runtime/packages"])
     with pytest.raises(SandboxUnavailableError, match=r"does not hold: .*/runtime/packages can be seen"):
         sandboxes.prove(make_sandbox(kind))
 
@@ -94,7 +94,7 @@ def test_auto_with_an_engine_and_the_image_is_docker() -> None:
 @pytest.mark.bubblewrap
 def test_auto_with_an_outdated_image_is_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DockerSandbox, "has_image", lambda _: True)
-    assert sandboxes.choose("auto", image="lethe-no-such-image:dev", owner=OWNER).name == "bubblewrap"
+    assert sandboxes.choose("auto", image="lethe-no-such-image:dev", owner=OWNER).sandbox.name == "bubblewrap"
 
 
 @_without_engine
@@ -124,7 +124,7 @@ def test_auto_without_image_or_bubblewrap_builds_the_image(monkeypatch: pytest.M
     monkeypatch.setattr(sandboxes.sandbox_image, "make", make)
     image = "lethe-sandbox:made-by-a-test"
     try:
-        assert sandboxes.choose("auto", image=image, owner=OWNER).name == "docker"
+        assert sandboxes.choose("auto", image=image, owner=OWNER).sandbox.name == "docker"
         assert made == [image]
     finally:
         with closing(docker.from_env()) as client:

