@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from core.errors import ParticipantError
 from submissions_sandbox.architectures import TensorSpec
 
 MAX_HEADER_BYTES = 1 << 20  # a ResNet-18 needs 12 kB
+
+_MAX_DIGITS = 19  # of 2**63
 
 _ITEM_BYTES = {"F32": 4, "I64": 8}
 
@@ -69,7 +72,8 @@ def _split(frame: bytes) -> tuple[dict[str, object], memoryview]:
     try:
         # safetensors' own reader takes nothing before the brace, and no encoding but UTF-8
         text = bytes(view[8 : 8 + length]).decode()
-        header = json.loads(text, object_pairs_hook=_without_duplicates) if text[0] == "{" else None
+        parse = partial(json.loads, object_pairs_hook=_without_duplicates, parse_int=_natural)
+        header = parse(text) if text[0] == "{" else None
     except (ValueError, RecursionError):  # deep nesting overflows the parser
         header = None
     if not isinstance(header, dict):
@@ -84,6 +88,13 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return content
 
 
+def _natural(digits: str) -> int:
+    """Read a number of a header; -0 is none to safetensors' own reader, and a long one is slow to show."""
+    if not digits.isdecimal() or len(digits) > _MAX_DIGITS:
+        raise ValueError("a number is negative or huge")
+    return int(digits)
+
+
 def _span(name: str, entry: object, spec: TensorSpec) -> _Span:
     """Return where the data of a tensor lie, having checked that its header entry fits `spec`."""
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
@@ -93,7 +104,7 @@ def _span(name: str, entry: object, spec: TensorSpec) -> _Span:
     shape, offsets = entry["shape"], entry["data_offsets"]
     if not _are_integers(shape) or shape != list(spec.shape):
         raise InvalidOutputError(f"{name} has the shape {str(shape)[:100]}, not {list(spec.shape)}")
-    if not _are_integers(offsets) or len(offsets) != 2 or offsets[0] < 0:
+    if not _are_integers(offsets) or len(offsets) != 2:
         raise InvalidOutputError(f"the header of {name} has no place for its data")
     if offsets[1] - offsets[0] != _n_bytes(spec):
         raise InvalidOutputError(f"{name} has {offsets[1] - offsets[0]} bytes, not {_n_bytes(spec)}")

@@ -1,5 +1,7 @@
 import json
 import struct
+import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -78,7 +80,7 @@ def test_finite_values_whose_sum_overflows_pass() -> None:
         (lambda h: h["c"].update(shape=[True]), "shape"),
         (lambda h: h["a"].update(shape="23"), "shape"),
         (lambda h: h["a"].update(data_offsets=[0, 0]), "0 bytes, not 24"),
-        (lambda h: h["a"].update(data_offsets=[-24, 0]), "no place"),
+        (lambda h: h["a"].update(data_offsets=[-24, 0]), "JSON"),
         (lambda h: h["a"].update(data_offsets=[0.0, 24.0]), "no place"),
         (lambda h: h["a"].update(data_offsets=[0, 12, 24]), "no place"),
         (lambda h: h["a"].update(data_offsets={"0": 24}), "no place"),
@@ -148,16 +150,134 @@ def test_header_over_a_mebibyte_is_refused() -> None:
     assert "safetensors header" in _refusal(_frame(padded, data))
 
 
-@given(position=st.integers(0, 10_000), value=st.integers(0, 255))
-def test_whatever_passes_is_read_by_safetensors_as_specified(position: int, value: int) -> None:
-    frame = bytearray(save(_STATE))
-    frame[position % len(frame)] = value
+def _assert_refused_or_read_as_specified(frame: bytes) -> None:
     try:
-        check_weights(bytes(frame), _SPECS)
+        check_weights(frame, _SPECS)
     except InvalidOutputError:
         return
-    tensors = load(bytes(frame))
+    tensors = load(frame)
     assert {name: tuple(tensor.shape) for name, tensor in tensors.items()} == {
         name: spec.shape for name, spec in _SPECS.items()
     }
     assert all(np.isfinite(tensor.numpy()).all() for tensor in tensors.values())
+
+
+@given(position=st.integers(0, 10_000), value=st.integers(0, 255))
+def test_frame_with_another_byte_is_refused_or_read_as_specified(position: int, value: int) -> None:
+    frame = bytearray(save(_STATE))
+    frame[position % len(frame)] = value
+    _assert_refused_or_read_as_specified(bytes(frame))
+
+
+_HEADER_TEXT = json.dumps(_parts()[0])
+_TOKENS = [
+    *("-0", "0", "-1", "00", "1e0", "24.0", "NaN", "-Infinity", "true", "null", "9" * 4301, "-" + "9" * 4300),
+    *(
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ":",
+        '"',
+        " ",
+        "\n",
+        "\0",
+        "\f",
+        "\ufeff",
+        "\u2028",
+        "[]",
+        "{}",
+        '"a"',
+        "\\u0061",
+    ),
+    *(
+        '"\\ud800"',
+        '"\\u0000"',
+        "[" * 500 + "]" * 500,
+        '"__metadata__": {},',
+        '"a": 1,',
+        "// \n",
+        "-0, 24",
+        "F16",
+    ),
+]
+
+
+@given(st.lists(st.tuples(st.integers(0, len(_HEADER_TEXT)), st.integers(0, 4), st.sampled_from(_TOKENS))))
+def test_header_with_other_tokens_is_refused_or_read_as_specified(edits: list[tuple[int, int, str]]) -> None:
+    text = _HEADER_TEXT
+    for position, n_replaced, token in edits:
+        text = text[:position] + token + text[position + n_replaced :]
+    _assert_refused_or_read_as_specified(_frame(text.encode(), _parts()[1]))
+
+
+_LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([*_SPECS, "F32"])
+)
+_JSON = st.recursive(_LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
+
+
+@given(
+    name=st.sampled_from([*_SPECS]),
+    field=st.sampled_from(["dtype", "shape", "data_offsets", ""]),
+    value=_JSON,
+)
+def test_header_with_any_other_value_is_refused_or_read_as_specified(
+    name: str, field: str, value: object
+) -> None:
+    header, data = _parts()
+    if field:
+        header[name][field] = value
+    else:
+        header[name] = value
+    _assert_refused_or_read_as_specified(_frame(header, data))
+
+
+@given(st.binary(max_size=200))
+def test_random_bytes_are_refused(frame: bytes) -> None:
+    _refusal(frame)
+
+
+@pytest.mark.parametrize(
+    "number", ["-0", "-" + "9" * 4300, "9" * 4300, "9" * 20, "1e1", "24.0", "NaN", "Infinity"]
+)
+def test_number_that_safetensors_does_not_read_is_refused(number: str) -> None:
+    header, data = _parts()
+    header["b"]["data_offsets"] = "HERE"
+    text = json.dumps(header)
+    for place in (f"[{number}, 8]", f"[0, {number}]", f"[{number}, {number}]", f"[{'9' * 4300}, {number}]"):
+        _refusal(_frame(text.replace('"HERE"', place).encode(), data))
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        b'{"a":' + b"[],".join([b"["] + [b""] * 349_000) + b"0]}",
+        b'{"a":{' + b",".join(b'"%x":{}' % k for k in range(90_000)) + b"}}",
+        b"{" + b",".join(b'"%x":1' % k for k in range(100_000)) + b"}",
+        b"{" + b",".join(b'"a":1' for _ in range(150_000)) + b"}",
+        b'{"a":[' + b",".join([b"9" * 4300] * 240) + b"]}",
+        b'{"a":[' + b",".join([b"9" * 19] * 50_000) + b"]}",
+        b'{"a":"' + b"\\u00e9" * 170_000 + b'"}',
+        b'{"' + b"n" * 1_000_000 + b'":1}',
+        b'{"a":{"dtype":"' + b"F" * 1_000_000 + b'","shape":[],"data_offsets":[]}}',
+        b'{"a":' * 200_000,
+        b" " * 1_000_000,
+    ],
+    ids=lambda bomb: bomb[:16].decode(),
+)
+def test_header_bomb_is_refused_in_little_time_and_memory(bomb: bytes) -> None:
+    assert len(bomb) < 2**20
+    frame = _frame(bomb, b"")
+    tracemalloc.start()
+    try:
+        message = _refusal(frame)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 * 2**20
+    assert len(message) < 1000
+    started = time.process_time()
+    _refusal(frame)
+    assert time.process_time() - started < 1.0
