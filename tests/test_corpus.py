@@ -2,9 +2,7 @@
 
 import base64
 import json
-import os
 import re
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass

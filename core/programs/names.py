@@ -102,9 +102,10 @@ def _is_definition(node: ast.AST) -> TypeGuard[Definition]:
 
 def _receiver(statement: ast.stmt) -> set[str]:
     """Return `a` of a statement `a.b.c(...)`."""
-    is_call = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
-    called = statement.value.func if is_call else None
-    return _root(called) if isinstance(called, ast.Attribute) else set()
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute() as called)):
+            return _root(called)
+    return set()
 
 
 def _root(node: ast.expr) -> set[str]:

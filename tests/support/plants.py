@@ -38,7 +38,7 @@ class Plants:
     def __init__(self) -> None:
         self._token = secrets.token_hex(16)
         self._at_end = ExitStack()
-        self.folder = Path(tempfile.mkdtemp(prefix="lethe-plants-", dir="/tmp"))  # noqa: S108  # short, for sockets
+        self.folder = Path(tempfile.mkdtemp(prefix="lethe-plants-", dir="/tmp"))  # short, for sockets
         self.home = self.folder / "home"
         self.environment = {
             "LETHE_CANARY": self.canary("environment"),

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest.mock import patch
 
-from submissions_sandbox.confinement import USER_ID
 from tests.support.corpus import LIMITS
 from tests.support.plants import Plants
 from tests.support.sandboxes import make_input, make_sandbox
@@ -143,9 +142,8 @@ def _weaken_options(
             host[key] = [*(host.get(key) or []), *map(fill, value)] if isinstance(value, list) else value
         for key, value in weakening.container.items():
             old = options.get(key)
-            if isinstance(value, dict):
-                value = {**(old or {}), **{name: fill(text) for name, text in value.items()}}
-            options[key] = value
+            filled = {name: fill(text) for name, text in value.items()} if isinstance(value, dict) else None
+            options[key] = value if filled is None else {**(old or {}), **filled}
     if code:
         options["entrypoint"] = ["python3", "-s", "-c", code]
     return options

@@ -86,7 +86,7 @@ def test_auto_without_an_engine_is_bubblewrap() -> None:
 
 @pytest.mark.docker
 def test_auto_with_an_engine_and_the_image_is_docker() -> None:
-    image = make_sandbox("docker")._image
+    image = get_settings().sandbox_image
     assert sandboxes.find_sandbox("auto", image=image, owner=OWNER).name == "docker"
     assert sandboxes.find_sandbox("auto", image="lethe-no-such-image:dev", owner=OWNER).name == "bubblewrap"
 

@@ -18,7 +18,7 @@ import worker
 from core.errors import PlatformError, SandboxUnavailableError
 from core.lifecycle import Verdict
 from core.programs import ENTRY_FILE, Program
-from worker.sandboxes.base import ENVIRONMENT, MIB, Limits, Sandbox
+from worker.sandboxes.base import MIB, Limits, Sandbox, environment
 from worker.sandboxes.runtime import LIBRARIES
 
 if TYPE_CHECKING:
@@ -223,5 +223,7 @@ def _hidden_paths() -> list[str]:
 
 def _own_environment() -> list[str]:
     """Return hashes: the values themselves may be secret, and go nowhere."""
-    own = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT and value}
+    own = {
+        name: value for name, value in os.environ.items() if name not in environment(LIMITS.device) and value
+    }
     return [hashlib.sha256(os.fsencode(f"{name}={value}")).hexdigest() for name, value in own.items()]
