@@ -8,7 +8,7 @@ CLONE3 = (435, 435)
 """Its flags lie in memory, out of a filter's sight: it is said not to exist, and callers go back to clone."""
 
 NEWEST = 469
-"""The last call that was judged here (Linux 6.17). Of a later one it is said that it does not exist, as an
+"""The last call that was judged here (Linux 6.18). Of a later one it is said that it does not exist, as an
 older kernel would, so that callers fall back."""
 
 # From the kernel's arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h.

@@ -28,7 +28,7 @@ machines = pytest.mark.parametrize("machine", _MACHINES, ids=lambda machine: mac
 
 
 def _read_kernels_table() -> dict[str, tuple[int | None, int | None]]:
-    lines = Path(__file__).with_name("linux_6.17_system_calls.txt").read_text().splitlines()
+    lines = Path(__file__).with_name("linux_6.18_system_calls.txt").read_text().splitlines()
     rows = (line.split() for line in lines if not line.startswith("#"))
     return {name: tuple(None if n == "-" else int(n) for n in numbers) for name, *numbers in rows}
 
