@@ -135,8 +135,9 @@ class SubmissionRunner:
     def run_each(self, seeds: Iterable[int]) -> Iterator[FinishedRun]:
         """Run once for each seed, as `run`; the weights of a run come during the next. See `Runner.run_each`.
 
-        The next run starts when nothing of the one before is left in the sandbox but its weights. Whatever ends the sandbox is the doing of the run
-        that lives then: one whose weights are still on their way is not among the finished.
+        The next run starts when nothing of the one before is left in the sandbox but its weights. Whatever
+        ends the sandbox is the doing of the run that lives then: one whose weights are still on their way
+        is not among the finished.
         """
         before: _Ended | None = None
         for seed in seeds:
