@@ -13,20 +13,20 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import IO, cast
 
 import torch
-from safetensors.torch import save
+from safetensors.torch import load, save
 from sqlalchemy import select
 
 import migrations
 from benchmarks.figure import Figure, measure
 from core import competitions, db, submissions, users
 from core.competitions import CompetitionSpec, PhaseSpec
-from core.lifecycle import PhaseState
+from core.lifecycle import PhaseState, Verdict
 from core.models import Shard
 from core.programs import ENTRY_FILE, Program
 from core.settings import get_settings
@@ -36,9 +36,10 @@ from faces.synthetic import SyntheticFaces, render
 from submissions_sandbox.architectures import Architecture, build
 from submissions_sandbox.loaders import loaders_from_bytes
 from worker.evaluator import EvaluatorProcess
+from worker.isolation import FreshSandboxes, Runner, open_runner
 from worker.lease import Lease
-from worker.runner import SubmissionInput, SubmissionRunner
-from worker.sandboxes import Limits, choose
+from worker.runner import SubmissionInput
+from worker.sandboxes import Limits, Sandbox, choose
 from worker.submission_runs import ShardRuns, run_all
 
 _FACES = SyntheticFaces(
@@ -48,6 +49,8 @@ _ARCHITECTURE = Architecture()
 _LIMITS = Limits()
 _RUNS_A_CALL = 4  # a shard has many: recording one overlaps with the next
 _EVALUATION_BYTES = b"\0" * 4096
+
+_ISOLATION_RUNS = 2
 
 _DO_NOTHING = "def unlearning(net, retain, forget, val):\n    return net\n"
 _ONE_EPOCH = """\
@@ -74,6 +77,7 @@ def figures() -> Iterator[Figure]:
         migrations.upgrade(db.engine())
         for name, source, n in (("do_nothing", _DO_NOTHING, 15), ("one_epoch", _ONE_EPOCH, 5)):
             yield _figure(f"run_overhead_{name}", source, n)
+        yield _isolation_figure()
 
 
 class _PipeOnly:
@@ -88,28 +92,23 @@ class _PipeOnly:
 
 
 def _figure(name: str, source: str, n: int) -> Figure:
-    participant_data = pack(render(_FACES)).participant
+    given = _given(source)
     net = build(_ARCHITECTURE).eval()
-    program = Program({ENTRY_FILE: source.encode()})
-    given = SubmissionInput(_ARCHITECTURE, save(net.state_dict()), participant_data, program.to_bytes())
+    net.load_state_dict(load(given.original))
     lease = _take_lease(name, source, n_models=_RUNS_A_CALL * (n + 2))  # more than are run: no scoring
-    settings = get_settings()
-    sandbox, _ = choose(settings.sandbox, image=settings.sandbox_image, owner="benchmark")
     run_indices = itertools.count()
     with (
         subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as evaluator,
-        closing(sandbox.open(_LIMITS)) as channel,
+        open_runner(_sandbox(), given, _LIMITS) as runner,
     ):
         assert evaluator.stdin is not None
-        runner = SubmissionRunner(channel, given, _LIMITS)
-        runner.start()
         pipe_only = cast("EvaluatorProcess", _PipeOnly(evaluator.stdin))
         assert lease.shard.submission_id is not None
         with db.reading() as session:
             submission = submissions.find(session, lease.shard.submission_id)
         runs = ShardRuns(lease, submission, runner, pipe_only)
         function = _import(source).unlearning
-        loaders = loaders_from_bytes(participant_data)
+        loaders = loaders_from_bytes(given.participant_data)
 
         def ours() -> None:
             run_all(runs, list(itertools.islice(run_indices, _RUNS_A_CALL)))
@@ -120,6 +119,37 @@ def _figure(name: str, source: str, n: int) -> Figure:
                 {key: tensor.clone() for key, tensor in returned.state_dict().items()}
 
         return measure(name, ours=ours, baseline=baseline, n=n, repeats=_RUNS_A_CALL)
+
+
+def _isolation_figure() -> Figure:
+    """Measure runs in a sandbox each against runs that are forks in one sandbox."""
+    sandbox, given = _sandbox(), _given(_DO_NOTHING)
+    with open_runner(sandbox, given, _LIMITS) as forks:
+        return measure(
+            "run_isolation_container",
+            ours=partial(_run_all_ok, FreshSandboxes(sandbox, given, _LIMITS)),
+            baseline=partial(_run_all_ok, forks),
+            n=5,
+            repeats=_ISOLATION_RUNS,
+        )
+
+
+def _run_all_ok(runner: Runner) -> None:
+    for finished in runner.run_each(range(_ISOLATION_RUNS)):
+        assert finished.outcome.verdict is Verdict.OK, finished.outcome.message
+
+
+def _given(source: str) -> SubmissionInput:
+    torch.manual_seed(0)
+    original = save(build(_ARCHITECTURE).state_dict())
+    program = Program({ENTRY_FILE: source.encode()}).to_bytes()
+    return SubmissionInput(_ARCHITECTURE, original, pack(render(_FACES)).participant, program)
+
+
+def _sandbox() -> Sandbox:
+    settings = get_settings()
+    sandbox, _ = choose(settings.sandbox, image=settings.sandbox_image, owner="benchmark")
+    return sandbox
 
 
 def _take_lease(slug: str, source: str, *, n_models: int) -> Lease:

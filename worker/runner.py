@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from core.errors import PlatformError
 from core.lifecycle import Verdict
@@ -23,7 +22,7 @@ from submissions_sandbox.protocol import (
     read_payload,
     unpack_json,
 )
-from worker.sandboxes.base import Channel, ChannelClosedError, Limits, Sandbox
+from worker.sandboxes.base import Channel, ChannelClosedError, Limits
 from worker.validation import InvalidOutputError, check_weights, max_weights_bytes
 
 _MAX_FAILURE_BYTES = 1 << 16
@@ -73,23 +72,6 @@ class FinishedRun(NamedTuple):
 
     seed: int
     outcome: RunOutcome
-
-
-class Runner(Protocol):
-    """Runs one submission again and again."""
-
-    @property
-    def sandbox(self) -> str:
-        """What the newest run ran in; see `Channel.identity`."""
-
-    def run_each(self, seeds: Iterable[int]) -> Iterator[FinishedRun]:
-        """Run the submission once for each seed, in order, until a run is not ok.
-
-        The next seed is taken from `seeds` when a run has ended, and before it is among the finished.
-
-        Raises:
-            PlatformError: a sandbox did not come up.
-        """
 
 
 class _Ended(NamedTuple):
@@ -151,11 +133,11 @@ class SubmissionRunner:
         return next(self.run_each([seed])).outcome
 
     def run_each(self, seeds: Iterable[int]) -> Iterator[FinishedRun]:
-        """Run the submission once for each seed, as `run`, the weights of a run coming during the next.
+        """Run once for each seed, as `run`; the weights of a run come during the next. See `Runner.run_each`.
 
-        The next seed is taken from `seeds` when a run has ended and nothing of it is left in the sandbox but
-        its weights; after a run that is not ok, none is. Whatever ends the sandbox is the doing of the run
-        that lives then: one whose weights are still on their way is not among the finished.
+        The next run starts when nothing of the one before is left in the sandbox but its weights. Whatever
+        ends the sandbox is the doing of the run that lives then: one whose weights are still on their way
+        is not among the finished.
         """
         before: _Ended | None = None
         for seed in seeds:
@@ -266,41 +248,6 @@ class SubmissionRunner:
 
     def _reader(self, deadline: float) -> ReadInto:
         return partial(self._channel.receive_into, deadline=deadline)
-
-
-class FreshSandboxes:
-    """Runs one submission, each time in a sandbox of its own; see `Runner`."""
-
-    def __init__(self, sandbox: Sandbox, submission: SubmissionInput, limits: Limits) -> None:
-        self._open = partial(open_runner, sandbox, submission, limits)
-        self.sandbox = sandbox.name
-
-    def run_each(self, seeds: Iterable[int]) -> Iterator[FinishedRun]:
-        """Run the submission once for each seed; see `Runner.run_each`."""
-        before: FinishedRun | None = None
-        for seed in seeds:
-            if before is not None:
-                yield before
-            with self._open() as runner:
-                self.sandbox = runner.sandbox
-                before = FinishedRun(seed, runner.run(seed))
-            if before.outcome.verdict is not Verdict.OK:
-                break
-        if before is not None:
-            yield before
-
-
-@contextmanager
-def open_runner(sandbox: Sandbox, submission: SubmissionInput, limits: Limits) -> Iterator[SubmissionRunner]:
-    """Open a sandbox for a submission, and close it at the end.
-
-    Raises:
-        PlatformError: it did not come up.
-    """
-    with closing(sandbox.open(limits)) as channel:
-        runner = SubmissionRunner(channel, submission, limits)
-        runner.start()
-        yield runner
 
 
 def _failed(verdict: Verdict, message: str) -> RunOutcome:

@@ -15,9 +15,10 @@ from core.storage import storage
 from core.submissions import RunResult
 from submissions_sandbox.architectures import Architecture
 from worker.evaluator import EvaluatorProcess, OverflowingModelError
+from worker.isolation import FreshSandboxes, Runner, open_runner
 from worker.lease import Lease
 from worker.preparation import load_bundle
-from worker.runner import FreshSandboxes, Runner, RunOutcome, SubmissionInput, open_runner
+from worker.runner import RunOutcome, SubmissionInput
 from worker.sandboxes import Limits, find_sandbox
 
 
