@@ -3,7 +3,7 @@
 import os
 import random
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,10 +74,7 @@ def execute(inputs: Inputs, *, seed: int, output: BinaryIO) -> None:
             os._exit(1)
     module = inputs.net if returned is None else returned
     if not isinstance(module, nn.Module):
-        kind = type(module).__name__
-        raise RunFailedError(
-            Failure.INVALID_OUTPUT, f"unlearning returned a {kind}; it may return None or a torch module"
-        )
+        raise RunFailedError(Failure.INVALID_OUTPUT, _describe_returned(module))
     with _participant_code(folder, Failure.INVALID_OUTPUT):
         taken = weights.take(module, inputs.specs)
     weights.write(taken, output)
@@ -88,6 +85,15 @@ def _load(inputs: Inputs, folder: Path) -> Callable[..., object]:
     with _participant_code(folder, Failure.INVALID_SUBMISSION):
         device = next(inputs.net.parameters()).device
         return entry.bind(entry.load(folder), device=device)
+
+
+def _describe_returned(value: object) -> str:
+    hint = ""
+    if isinstance(value, Mapping):
+        hint = "; of a state_dict write `net.load_state_dict(...)` and return net"
+    elif isinstance(value, tuple) and any(isinstance(part, nn.Module) for part in value):
+        hint = "; return the network alone"
+    return f"unlearning returned a {type(value).__name__}; it may return None or a torch module{hint}"
 
 
 def _reseed(seed: int) -> None:

@@ -12,9 +12,12 @@ from torch.utils.data._utils.collate import default_collate_fn_map
 _FIELDS = ("image", "age_group", "age", "person_id", "image_id")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Batch:
     """A batch of faces, or one face: `inputs, targets = batch`, or `batch["image"]` and so on.
+
+    As it is both a pair and a mapping, it iterates as the pair, and answers `keys`, `values`, `items` and
+    `get` as the mapping, so that `dict(batch)` and `**batch` work.
 
     Attributes:
         image: float32 [n, 3, 32, 32], 0-255, not normalised; of one face [3, 32, 32].
@@ -36,17 +39,44 @@ class Batch:
     def __len__(self) -> int:
         return 2
 
-    def __getitem__(self, key: str | int) -> torch.Tensor | int:
-        if isinstance(key, int):
+    @overload
+    def __getitem__(self, key: str | int) -> torch.Tensor | int: ...
+    @overload
+    def __getitem__(self, key: slice) -> tuple[torch.Tensor | int, ...]: ...
+    def __getitem__(self, key: str | int | slice) -> torch.Tensor | int | tuple[torch.Tensor | int, ...]:
+        if isinstance(key, int | slice):
             return (self.image, self.age_group)[key]
         if key not in _FIELDS:
             raise KeyError(key)
         return cast("torch.Tensor | int", getattr(self, key))
 
+    def __setitem__(self, key: str, value: torch.Tensor) -> None:
+        if key not in _FIELDS:
+            raise KeyError(key)
+        setattr(self, key, value)
+
+    def __contains__(self, key: object) -> bool:
+        return key in _FIELDS
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names that the batch answers to."""
+        return _FIELDS
+
+    def values(self) -> list[torch.Tensor | int]:
+        """Return what it holds, in the order of `keys()`."""
+        return [self[field] for field in _FIELDS]
+
+    def items(self) -> list[tuple[str, torch.Tensor | int]]:
+        """Return pairs of a name and what it stands for."""
+        return [(field, self[field]) for field in _FIELDS]
+
+    def get(self, key: str, default: object = None) -> object:
+        """Return what a name stands for, or `default` if it is none of the batch's."""
+        return self[key] if key in _FIELDS else default
+
     def pin_memory(self) -> Self:
         """Return a copy in page-locked memory; a DataLoader with `pin_memory=True` calls this."""
-        values = (self[field] for field in _FIELDS)
-        pinned = (value if isinstance(value, int) else value.pin_memory() for value in values)
+        pinned = (value if isinstance(value, int) else value.pin_memory() for value in self.values())
         return type(self)(*pinned)  # type: ignore[arg-type]  # the image is never an int
 
 

@@ -39,7 +39,7 @@ def read_archive(data: bytes) -> dict[str, bytes]:
             _check_apart(members, data, end=archive.start_dir)
             files = [member for member in members if not member.is_dir()]
             paths.check_distinct(member.filename for member in files)
-            return {file.filename: archive.read(file) for file in files if not paths.is_junk(file.filename)}
+            return {file.filename: _read(archive, file) for file in files if not paths.is_junk(file.filename)}
     except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError) as error:
         raise InvalidSubmissionError(f"The archive cannot be read as a zip file: {_shown(error)}.") from None
     except (
@@ -94,6 +94,14 @@ def _check_apart(members: list[zipfile.ZipInfo], data: bytes, *, end: int) -> No
         if start + _LOCAL_HEADER.size + name_bytes + extra_bytes + member.compress_size > end:
             raise InvalidSubmissionError("The archive is damaged: its members overlap.")
         end = start
+
+
+def _read(archive: zipfile.ZipFile, file: zipfile.ZipInfo) -> bytes:
+    with archive.open(file) as stream:
+        content = stream.read(file.file_size + 1)  # without a number zipfile unpacks all there is, then cuts
+    if len(content) != file.file_size:  # zipfile sees only where there is more than the directory says
+        raise zipfile.BadZipFile(f"{file.filename} ends before its end")
+    return content
 
 
 def _shown(error: Exception) -> str:

@@ -64,6 +64,7 @@ def scratch_is_ours(net, retain, forget, val):
         *(
             "PYTHONPATH",
             "TMPDIR",
+            "TORCHDYNAMO_DISABLE",
             "TORCHINDUCTOR_CACHE_DIR",
             "USER",
             "KMP_DUPLICATE_LIB_OK",

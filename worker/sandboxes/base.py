@@ -18,6 +18,7 @@ _ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",  # the same seed gives the same run on every worker
     "TMPDIR": "/tmp",  # noqa: S108
+    "TORCHDYNAMO_DISABLE": "1",  # there is no compiler inside: what asks torch.compile runs as it is
     "USER": "sandbox",  # getpass asks for it; there need be no passwd file
 }
 _HIDDEN_GPUS = {

@@ -1,7 +1,6 @@
 """The Docker image of the sandbox: `python -m worker.sandboxes.image` builds it."""
 
 import argparse
-import importlib.metadata
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from docker.errors import DockerException
 
 import submissions_sandbox
 from core.errors import SandboxUnavailableError
-from worker.sandboxes.runtime import LIBRARIES
+from worker.sandboxes.runtime import find_distributions, find_libraries
 
 _PUBLIC_BASE = f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"
 _STAND_IN_TAG = "lethe-sandbox-base:stand-in"
@@ -70,7 +69,7 @@ def build(client: Any, tag: str, *, base: str) -> None:
     """
     version = _python_version(client, base)
     with tempfile.TemporaryDirectory() as folder:
-        _install(Path(folder, "libraries"), version=version, machine=client.info()["Architecture"])
+        _install(Path(folder), version=version, machine=client.info()["Architecture"])
         package = Path(submissions_sandbox.__file__).parent
         ignored = shutil.ignore_patterns("__pycache__", "Dockerfile")
         shutil.copytree(package, Path(folder, package.name), ignore=ignored)
@@ -97,12 +96,18 @@ def _python_version(client: Any, base: str) -> str:
     return output.decode().strip()
 
 
-def _install(target: Path, *, version: str, machine: str) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--target", str(target), "--no-compile"]
+def _install(folder: Path, *, version: str, machine: str) -> None:
+    """Have pip put the libraries, and what they require, into `libraries`, all in this process's versions."""
+    installed = find_distributions()
+    pins = {name: f"{name}=={distribution.version}" for name, distribution in installed.items()}
+    constraints = folder / "constraints.txt"
+    constraints.write_text("\n".join(pins.values()))
+    command = [sys.executable, "-m", "pip", "install", "--target", str(folder / "libraries"), "--no-compile"]
+    command += ["--constraint", str(constraints)]
     command += ["--only-binary", ":all:", "--implementation", "cp", "--python-version", version]
     for platform in _PLATFORMS:
         command += ["--platform", f"{platform}_{machine}"]
-    _run(*command, *(f"{name}=={importlib.metadata.version(name)}" for name in LIBRARIES))
+    _run(*command, *(pins[name] for name in find_libraries()))
 
 
 def _run(*command: str) -> None:

@@ -1,10 +1,13 @@
 """Which files of this machine a bubblewrap sandbox shows: a Python, the libraries it may use, and no more."""
 
 import importlib.metadata
+import importlib.util
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +15,9 @@ import submissions_sandbox
 from core.errors import SandboxUnavailableError
 from core.settings import get_settings
 
-LIBRARIES = ("numpy", "safetensors", "torch")
+LIBRARIES = ("numpy", "pandas", "safetensors", "scikit-learn", "scipy", "torch", "tqdm")
 """The distributions, with all they require, that a submission may import."""
+_OPTIONAL_LIBRARY = "torchvision"  # its builds fit one build of torch each
 
 _PYTHON = Path("/runtime/python")
 _PACKAGES = Path("/runtime/packages")
@@ -77,23 +81,51 @@ def _check_hides(home: Path, shown: Iterable[Path]) -> None:
 
 
 def _library_paths() -> set[Path]:
-    """Return the top-level folders and modules of `LIBRARIES` and all that they require."""
-    paths, seen, waiting = set(), set(), list(LIBRARIES)
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        try:
-            distribution = importlib.metadata.distribution(name)
-        except importlib.metadata.PackageNotFoundError:
-            if name in LIBRARIES:
-                raise SandboxUnavailableError(f"install {name}: submissions use it") from None
-            continue  # required on another kind of machine only
-        waiting += _requirements(distribution)
+    """Return the top-level folders and modules of all distributions that submissions use."""
+    paths = set()
+    for distribution in find_distributions().values():
         tops = {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}
         paths |= {Path(str(distribution.locate_file(top))).resolve() for top in tops}
     return paths
+
+
+def find_libraries() -> list[str]:
+    """Return `LIBRARIES`, and torchvision where it can be imported beside the installed torch."""
+    return [*LIBRARIES, *([_OPTIONAL_LIBRARY] if _imports(_OPTIONAL_LIBRARY) else [])]
+
+
+@cache
+def _imports(name: str) -> bool:
+    if importlib.util.find_spec(name) is None:
+        return False
+    # In a process of its own: a failed import may leave operators behind in torch.
+    return (
+        subprocess.run([sys.executable, "-c", f"import {name}"], capture_output=True, check=False).returncode
+        == 0
+    )
+
+
+def find_distributions() -> dict[str, importlib.metadata.Distribution]:
+    """Return the distributions that submissions may import, with all that those require, by name.
+
+    Raises:
+        SandboxUnavailableError: one of `LIBRARIES` is not installed.
+    """
+    found: dict[str, importlib.metadata.Distribution] = {}
+    missing, waiting = set(), find_libraries()
+    while waiting:
+        name = waiting.pop()
+        if name in found or name in missing:
+            continue
+        try:
+            found[name] = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            if name in LIBRARIES:
+                raise SandboxUnavailableError(f"install {name}: submissions use it") from None
+            missing.add(name)  # required on another kind of machine only
+            continue
+        waiting += _requirements(found[name])
+    return found
 
 
 def _requirements(distribution: importlib.metadata.Distribution) -> Iterator[str]:
