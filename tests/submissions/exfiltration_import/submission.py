@@ -1,0 +1,9 @@
+"""Fails where the file is imported, before any run is judged, with a canary in the message."""
+
+CANARY = "-".join(["canary", "of", "the", "import"])
+
+raise ImportError(CANARY, name=CANARY, path=CANARY)
+
+
+def unlearning(net, retain, forget, val):
+    return net
