@@ -2,8 +2,13 @@
 
 CANARY = "-".join(["canary", "of", "the", "import"])
 
-raise ImportError(CANARY, name=CANARY, path=CANARY)
+
+def fail():
+    raise ImportError(CANARY, name=CANARY, path=CANARY)
+
+
+NEEDED = fail()
 
 
 def unlearning(net, retain, forget, val):
-    return net
+    return NEEDED
