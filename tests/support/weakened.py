@@ -15,9 +15,8 @@ from tests.support.corpus import LIMITS
 from tests.support.plants import Plants
 from tests.support.sandboxes import make_input, make_sandbox
 from worker.runner import FinishedRun, RunOutcome, SubmissionRunner
-from worker.sandboxes import bubblewrap
+from worker.sandboxes import bubblewrap, docker
 from worker.sandboxes.base import Channel, Limits
-from worker.sandboxes.docker import DockerSandbox
 
 _SEEDS = (1, 2)
 _OPENING = threading.Lock()  # while a sandbox opens, a function of its module is replaced
@@ -213,19 +212,19 @@ def _open(kind: str, weakenings: list[Weakening], *, limits: Limits, plants: Pla
 
     prelude = fill("\n".join(one.prelude for one in weakenings))
     code = f"{prelude}\n{_START}" if prelude.strip() else ""
-    start, options_of = bubblewrap._start, DockerSandbox._options
+    start, options_of = bubblewrap._start, docker.container_options
 
     def start_weakened(command: list[str], *arguments: Any, **named: Any) -> Any:
         return start(_weaken_command(command, weakenings, code, fill), *arguments, **named)
 
-    def weakened_options(self: DockerSandbox, *arguments: Any, **named: Any) -> dict[str, Any]:
-        options = options_of(self, *arguments, **named)
+    def weakened_options(*arguments: Any, **named: Any) -> dict[str, Any]:
+        options = options_of(*arguments, **named)
         return _weaken_options(dict(options), weakenings, code, fill)
 
     with (
         _OPENING,
         patch.object(bubblewrap, "_start", start_weakened),
-        patch.object(DockerSandbox, "_options", weakened_options),
+        patch.object(docker, "container_options", weakened_options),
     ):
         return make_sandbox(kind).open(limits)
 
