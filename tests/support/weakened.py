@@ -1,19 +1,22 @@
 """Sandboxes with a protection taken away, for the controls of the corpus: there, the attack succeeds."""
 
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest.mock import patch
 
+from core.errors import PlatformError
+from core.lifecycle import Verdict
+from submissions_sandbox.protocol import ProtocolError, read_payload
 from tests.support.corpus import LIMITS
 from tests.support.plants import Plants
 from tests.support.sandboxes import make_input, make_sandbox
-from worker.runner import RunOutcome, SubmissionRunner
-from worker.sandboxes import bubblewrap
+from worker.runner import FinishedRun, RunOutcome, SubmissionRunner
+from worker.sandboxes import bubblewrap, docker
 from worker.sandboxes.base import Channel, Limits
-from worker.sandboxes.docker import DockerSandbox
 
 _SEEDS = (1, 2)
 _OPENING = threading.Lock()  # while a sandbox opens, a function of its module is replaced
@@ -51,6 +54,101 @@ def _shown(source: str, target: str, *, writable: bool = False) -> Weakening:
     return Weakening(add=(option, source, target), docker={"Binds": [f"{source}:{target}:{mode}"]})
 
 
+class UncheckedRunner(SubmissionRunner):
+    """Takes any bytes for weights."""
+
+    def _collect(self, ended: Any) -> FinishedRun:
+        if ended.outcome.verdict is not Verdict.OK:
+            return FinishedRun(ended.seed, ended.outcome)
+        reader = self._reader(time.monotonic() + LIMITS.grace_s)
+        weights = read_payload(reader, ended.weights_bytes)
+        return FinishedRun(ended.seed, replace(ended.outcome, weights=weights))
+
+
+class MeekRunner(SubmissionRunner):
+    """Takes nonsense from a sandbox for a fault of the platform."""
+
+    def _outcome_of(self, error: Exception, started: float) -> RunOutcome:
+        blamed = PlatformError(str(error)) if isinstance(error, ProtocolError) else error
+        return super()._outcome_of(blamed, started)
+
+
+_ONE_PROCESS = """
+import os, sys
+from submissions_sandbox import forked_run
+
+class OneProcess:
+    def __init__(self, body, **_):
+        self.body = body
+
+    def wait(self):
+        saved, sink = [os.dup(1), os.dup(2)], os.memfd_create("log")
+        os.dup2(sink, 1), os.dup2(sink, 2)
+        failure, message = None, ""
+        try:
+            self.body()
+        except forked_run.RunFailedError as error:
+            failure, message = error.failure, error.message
+        sys.stdout.flush(), sys.stderr.flush()
+        os.dup2(saved[0], 1), os.dup2(saved[1], 2)
+        for fd in (*saved, sink):
+            os.close(fd)
+        return forked_run.Ended(failure, message, b"")
+
+forked_run.ForkedRun = OneProcess
+"""
+_KILLS_ITS_CHILD_ONLY = """
+import os
+from submissions_sandbox import forked_run
+real_wait = forked_run.ForkedRun.wait
+
+def wait(self):
+    def kill_child():
+        try:
+            os.kill(self._child, 9)
+            os.waitpid(self._child, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+    forked_run.kill_everything_else = kill_child
+    return real_wait(self)
+
+forked_run.ForkedRun.wait = wait
+"""
+_DUMPABLE = """
+from submissions_sandbox import confinement
+real_prctl = confinement._prctl
+confinement._prctl = lambda option, value: real_prctl(option, 1 if option == 4 else value)
+"""
+_PASSES_REPORTS_ON = """
+import json
+from submissions_sandbox import forked_run
+forked_run._read_report = lambda report, log: (
+    forked_run.Ended(*json.loads(report.split(b"\\n")[0]).values(), log)
+)
+"""
+_SEEDS_FIRST = """
+from submissions_sandbox import execution
+real_execute, real_reseed = execution.execute, execution._reseed
+
+def execute(inputs, *, seed, output):
+    real_reseed(seed)
+    execution._reseed = lambda _: None
+    real_execute(inputs, seed=seed, output=output)
+
+execution.execute = execute
+"""
+_REMEMBERS_REQUESTS = """
+from submissions_sandbox import protocol
+remembered, real_unpack = [], protocol.unpack_json
+
+def unpack_json(payload):
+    remembered.append(bytes(payload))
+    return real_unpack(payload)
+
+protocol.unpack_json = unpack_json
+"""
+
+
 WEAKENINGS = {
     "seccomp": Weakening(
         prelude="from submissions_sandbox import seccomp; seccomp.install; seccomp.install = lambda: None",
@@ -71,6 +169,17 @@ WEAKENINGS = {
     "empty_environment": Weakening(
         add=("--setenv", "LETHE_CANARY", "{canary}"), container={"environment": {"LETHE_CANARY": "{canary}"}}
     ),
+    "fork_per_run": Weakening(prelude=_ONE_PROCESS),
+    "wiped_scratch": Weakening(
+        prelude="from submissions_sandbox import scratch; scratch.wipe = lambda **_: None"
+    ),
+    "killed_processes": Weakening(prelude=_KILLS_ITS_CHILD_ONLY),
+    "undumpable": Weakening(prelude=_DUMPABLE),
+    "seed_after_import": Weakening(prelude=_SEEDS_FIRST),
+    "forgotten_requests": Weakening(prelude=_REMEMBERS_REQUESTS),
+    "reported_failures": Weakening(prelude=_PASSES_REPORTS_ON),
+    "validation": Weakening(runner=UncheckedRunner),
+    "blame": Weakening(runner=MeekRunner),
     "closed_descriptors": Weakening(
         prelude="import os; fd = os.memfd_create('inherited', 0); os.write(fd, b'{canary}'); "
         "os.set_inheritable(fd, True); os.closerange = lambda *_: None"
@@ -103,19 +212,19 @@ def _open(kind: str, weakenings: list[Weakening], *, limits: Limits, plants: Pla
 
     prelude = fill("\n".join(one.prelude for one in weakenings))
     code = f"{prelude}\n{_START}" if prelude.strip() else ""
-    start, options_of = bubblewrap._start, DockerSandbox._options
+    start, options_of = bubblewrap._start, docker.container_options
 
     def start_weakened(command: list[str], *arguments: Any, **named: Any) -> Any:
         return start(_weaken_command(command, weakenings, code, fill), *arguments, **named)
 
-    def weakened_options(self: DockerSandbox, *arguments: Any, **named: Any) -> dict[str, Any]:
-        options = options_of(self, *arguments, **named)
+    def weakened_options(*arguments: Any, **named: Any) -> dict[str, Any]:
+        options = options_of(*arguments, **named)
         return _weaken_options(dict(options), weakenings, code, fill)
 
     with (
         _OPENING,
         patch.object(bubblewrap, "_start", start_weakened),
-        patch.object(DockerSandbox, "_options", weakened_options),
+        patch.object(docker, "container_options", weakened_options),
     ):
         return make_sandbox(kind).open(limits)
 

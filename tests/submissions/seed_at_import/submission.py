@@ -5,17 +5,28 @@ import random
 import numpy as np
 import torch
 
-torch.manual_seed(7)
-np.random.seed(7)
-random.seed(7)
-EXPECTED = (torch.rand(()).item(), np.random.rand(), random.random())
-torch.manual_seed(7)
-np.random.seed(7)
-random.seed(7)
+
+def seeded():
+    torch.manual_seed(7)
+    np.random.seed(7)
+    random.seed(7)
+
+
+def drawn():
+    return torch.rand(()).item(), np.random.rand(), random.random()
+
+
+def drawn_once_seeded():
+    seeded()
+    expected = drawn()
+    seeded()
+    return expected
+
+
+EXPECTED = drawn_once_seeded()
 
 
 def unlearning(net, retain, forget, val):
-    drawn = (torch.rand(()).item(), np.random.rand(), random.random())
-    for name, ours, theirs in zip(("torch", "numpy", "random"), drawn, EXPECTED, strict=True):
+    for name, ours, theirs in zip(("torch", "numpy", "random"), drawn(), EXPECTED, strict=True):
         if ours == theirs:
             raise RuntimeError(f"BREACH: {name} draws what the file's own seed gives, in every run")
