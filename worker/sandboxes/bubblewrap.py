@@ -37,6 +37,9 @@ _LINKS: dict[Path, str] = {
     Path("/kaggle/tmp"): scratch.FOLDER,
     Path("/var/tmp"): scratch.FOLDER,  # noqa: S108
 }
+# What Docker masks too: other sandboxes' key rings, and the machine's own business.
+_MASKED_FILES = [Path("/proc", name) for name in ("keys", "key-users", "kcore", "timer_list", "sched_debug")]
+_MASKED_FOLDERS = [Path("/proc", name) for name in ("acpi", "asound", "scsi")]
 _F_SETPIPE_SZ, _PIPE_BYTES = 1031, 1 << 20
 
 
@@ -83,7 +86,10 @@ class BubblewrapChannel:
         for pipe in pipes:
             os.set_blocking(pipe.fileno(), False)
             with contextlib.suppress(OSError):  # many open sandboxes use up the user's share
-                fcntl.fcntl(pipe, _F_SETPIPE_SZ, _PIPE_BYTES)
+                fcntl.fcntl(pipe, # What Docker masks too: other sandboxes' key rings, and the machine's own business.
+_MASKED_FILES = [Path("/proc", name) for name in ("keys", "key-users", "kcore", "timer_list", "sched_debug")]
+_MASKED_FOLDERS = [Path("/proc", name) for name in ("acpi", "asound", "scsi")]
+_F_SETPIPE_SZ, _PIPE_BYTES)
 
     def send(self, data: bytes, *, deadline: float) -> None:
         """Write all of `data`; see `Channel.send`."""
@@ -175,6 +181,10 @@ def _files(runtime: Runtime, limits: Limits, cgroup: Cgroup | None) -> list[str]
     for parent in _parents([*shown.values(), *links, *_DEVICES]):
         options += ["--dir", str(parent)]  # else bubblewrap makes it for root alone
     options += ["--proc", "/proc"]
+    for masked in filter(Path.exists, _MASKED_FILES):
+        options += ["--ro-bind", "/dev/null", str(masked)]
+    for masked in filter(Path.exists, _MASKED_FOLDERS):
+        options += ["--tmpfs", str(masked), "--remount-ro", str(masked)]
     for source, target in shown.items():
         options += ["--ro-bind", str(source), str(target)]
     for link, content in links.items():

@@ -33,18 +33,15 @@ def examine_bubblewrap(settings: Settings) -> list[Finding]:
     machine = os.uname()
     known = machine.machine in MACHINES
     unknown = f"{machine.machine} has no list of system calls; use {' or '.join(MACHINES)}"
-    version = subprocess.run(
-        [find_program(), "--version"], capture_output=True, text=True, check=False
-    ).stdout
+    asked = subprocess.run([find_program(), "--version"], capture_output=True, text=True, check=False)
+    version = (asked.stdout.split() or ["unknown"])[-1]
     return [
         Finding("machine", known, machine.machine if known else unknown, "void"),
         _seccomp(),
         _user_namespaces(),
         examine_core_dumps(),
         *_limits(),
-        find_escapes(
-            "bubblewrap", version.split()[-1] if version else "unknown", patched=settings.sandbox_patched
-        ),
+        find_escapes("bubblewrap", version, patched=settings.sandbox_patched),
         find_escapes("linux", machine.release, patched=settings.sandbox_patched),
     ]
 
@@ -91,23 +88,17 @@ def _limits() -> Iterator[Finding]:
     """Make a cgroup as a sandbox would, and remove it."""
     limits = Limits()
     cgroup = Cgroup.create(memory_bytes=limits.memory_bytes, processes=limits.processes, cpus=limits.cpus)
-    try:
-        holds = cgroup is not None
-        detail = (
-            "the worker may make no cgroup, so memory is limited for each process only and processes for all "
-            "of the user's sandboxes together: run it as root, or delegate the memory, pids and cpu controllers "
-            "to it (systemd: Delegate=memory pids cpu)"
-        )
-        for name in ("memory_limit", "pids_limit"):
-            yield Finding(name, holds, "by a cgroup" if holds else detail, "development_only")
-        holds = cgroup is not None and cgroup.cpu is not None
-        detail = "a sandbox may use all processors: delegate the cpu controller to the worker"
-        yield Finding("cpu_limit", holds, "by a cgroup" if holds else detail, "development_only")
-        holds = not has_swap() or (cgroup is not None and cgroup.limits_swap())
-        detail = "a sandbox may swap beyond its memory limit: boot with swapaccount=1, or turn swap off"
-        yield Finding(
-            "swap_limit", holds, "swap is limited, or there is none" if holds else detail, "development_only"
-        )
-    finally:
-        if cgroup is not None:
-            cgroup.remove()
+    makes_one = cgroup is not None
+    holds_cpus = cgroup is not None and cgroup.cpu is not None
+    counts_swap = not has_swap() or (cgroup is not None and cgroup.limits_swap())
+    if cgroup is not None:
+        cgroup.remove()
+    delegate = "run it as root, or delegate the controllers memory, pids and cpu to it (systemd: Delegate=)"
+    for name, holds, consequence in (
+        ("memory_limit", makes_one, f"memory is limited for each process by itself: {delegate}"),
+        ("pids_limit", makes_one, f"processes are limited for all sandboxes together: {delegate}"),
+        ("cpu_limit", holds_cpus, f"a sandbox may use all processors: {delegate}"),
+        ("swap_limit", counts_swap, "memory may be swapped out beyond its limit: turn swap off"),
+    ):
+        detail = "held by a cgroup" if holds else f"the worker has no cgroup for it, so {consequence}"
+        yield Finding(name, holds, detail, "development_only")
