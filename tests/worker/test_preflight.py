@@ -14,7 +14,7 @@ from core.errors import SandboxUnavailableError
 from core.settings import Settings, get_settings
 from tests.support.sandboxes import KINDS, make_sandbox
 from worker import sandboxes
-from worker.sandboxes import engine, findings, kernel, preflight
+from worker.sandboxes import engine, findings, kernel, selftest
 from worker.sandboxes.cgroup import Cgroup
 from worker.sandboxes.escapes import find_escapes
 from worker.sandboxes.findings import Finding
@@ -256,7 +256,7 @@ def test_kernel_without_filters_is_refused(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("kind", KINDS)
 def test_self_test_examines_the_machine_first(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     finding = Finding("memory_limit", False, "there is none", "void")
-    monkeypatch.setattr(preflight, "examine", lambda _: [finding])
+    monkeypatch.setattr(selftest, "examine", lambda _: [finding])
     with pytest.raises(SandboxUnavailableError, match="memory_limit: there is none"):
         sandboxes.prove(make_sandbox(kind))
 

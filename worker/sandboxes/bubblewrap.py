@@ -86,10 +86,7 @@ class BubblewrapChannel:
         for pipe in pipes:
             os.set_blocking(pipe.fileno(), False)
             with contextlib.suppress(OSError):  # many open sandboxes use up the user's share
-                fcntl.fcntl(pipe, # What Docker masks too: other sandboxes' key rings, and the machine's own business.
-_MASKED_FILES = [Path("/proc", name) for name in ("keys", "key-users", "kcore", "timer_list", "sched_debug")]
-_MASKED_FOLDERS = [Path("/proc", name) for name in ("acpi", "asound", "scsi")]
-_F_SETPIPE_SZ, _PIPE_BYTES)
+                fcntl.fcntl(pipe, _F_SETPIPE_SZ, _PIPE_BYTES)
 
     def send(self, data: bytes, *, deadline: float) -> None:
         """Write all of `data`; see `Channel.send`."""

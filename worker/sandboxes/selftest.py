@@ -19,8 +19,8 @@ import structlog
 import worker
 from core.errors import PlatformError, SandboxUnavailableError
 from core.lifecycle import Verdict
-from core.settings import get_settings
 from core.programs import ENTRY_FILE, Program
+from core.settings import get_settings
 from worker.sandboxes.base import MIB, Limits, Sandbox, environment
 from worker.sandboxes.findings import Finding, failing, refuse
 from worker.sandboxes.preflight import examine
