@@ -3,10 +3,10 @@
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SandboxChoice = Literal["auto", "docker", "bubblewrap"]
 
@@ -28,8 +28,18 @@ class Settings(BaseSettings):
     broker_url: str = ""
     """Celery broker URL; empty means the embedded Valkey's socket in `home`."""
 
+    mode: Literal["development", "production"] = "development"
+    """Production refuses what development only warns of: see `worker.sandboxes.preflight`."""
+
     sandbox: SandboxChoice = "auto"
     sandbox_image: str = "lethe-sandbox:dev"
+    """Name or id of the image. A worker runs what it proved: the image that had this name when it started."""
+    sandbox_runtime: str = ""
+    """The Docker engine's word for the runtime, for example `runsc`; empty means the engine's default."""
+    sandbox_gpus: Annotated[tuple[str, ...], NoDecode] = ()
+    """Ids of the GPUs that this worker host gives to phases on "cuda", separated by commas."""
+    sandbox_patched: Annotated[tuple[str, ...], NoDecode] = ()
+    """CVE numbers, separated by commas, that this host's packages have mended under an older version."""
 
     node_name: str = "local"
     """Name of this worker host, unique among the hosts; leases are held under it."""
@@ -43,6 +53,12 @@ class Settings(BaseSettings):
 
     max_upload_bytes: int = Field(default=64 * 2**20, gt=0)
     """Cap of the platform on one request body; a phase may ask for less."""
+
+    @field_validator("sandbox_gpus", "sandbox_patched", mode="before")
+    @classmethod
+    def _separated_by_commas(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
+        words = value.split(",") if isinstance(value, str) else value
+        return tuple(word.strip() for word in words if word.strip())
 
     @field_validator("home")
     @classmethod

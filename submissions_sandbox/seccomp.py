@@ -5,10 +5,17 @@ import errno
 import platform
 import struct
 
-from submissions_sandbox.system_calls import ALLOWED, CLONE3, NEWEST, Alternatives, Device, restricted
+from submissions_sandbox.system_calls import (
+    ALLOWED,
+    CLONE3,
+    MACHINES,
+    NEWEST,
+    Alternatives,
+    Device,
+    restricted,
+)
 
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # linux/audit.h
-_COLUMN = {"x86_64": 0, "aarch64": 1}
 _X32_BIT = 0x40000000  # x86_64's second table of numbers for the same calls
 
 _EQUAL, _AT_LEAST = 0x15, 0x35  # BPF_JMP | BPF_K with BPF_JEQ, BPF_JGE
@@ -40,15 +47,15 @@ def filter_program(machine: str, device: Device) -> bytes:
     """Return the classic-BPF program, an array of `struct sock_filter`.
 
     Args:
-        machine: "x86_64" or "aarch64", as `platform.machine()` says it.
+        machine: one of `MACHINES`.
         device: what a run computes on; a GPU's driver is spoken to by ioctl.
 
     Raises:
         ValueError: a machine whose system-call numbers are not known here.
     """
-    if machine not in _AUDIT_ARCH:
+    if machine not in MACHINES:
         raise ValueError(f"no seccomp filter is known for {machine}")
-    column, rules = _COLUMN[machine], restricted(device)
+    column, rules = MACHINES.index(machine), restricted(device)
     program = _load(_ARCH_OFFSET) + _jump(_EQUAL, _AUDIT_ARCH[machine], yes=1) + _return(_KILL)
     program += _load(_NUMBER_OFFSET)
     program += _jump(_AT_LEAST, _X32_BIT, no=1) + _return(_KILL)

@@ -3,6 +3,8 @@
 from typing import Literal, NamedTuple
 
 Device = Literal["cpu", "cuda"]
+MACHINES = ("x86_64", "aarch64")
+"""Whose numbers are known here, by the words of `platform.machine()`, in the order of the table's columns."""
 
 CLONE3 = (435, 435)
 """Its flags lie in memory, out of a filter's sight: it is said not to exist, and callers go back to clone."""

@@ -85,6 +85,7 @@ def test_only_the_worker_holds_the_engines_socket(services):
     holders = {name for name, service in services.items() if SOCKET in str(service.get("volumes"))}
     assert holders == {"worker"}
     assert services["worker"]["environment"]["LETHE_SANDBOX"] == "docker"
+    assert services["worker"]["environment"]["LETHE_MODE"] == "production"
 
 
 def test_only_the_api_publishes_a_port_and_only_to_this_host(services):

@@ -38,11 +38,14 @@ def _run_worker() -> int:
     # One thread a process, set before torch is imported: the slots share the machine's cores.
     os.environ["OMP_NUM_THREADS"] = "1"
     from worker import node, tasks
+    from worker.sandboxes.docker import DockerSandbox
 
     settings, environment = get_settings(), dict(os.environ)
     sandbox = node.wait_for_sandbox()
     # The pool's processes inherit the choice instead of proving the sandbox again.
     os.environ["LETHE_SANDBOX"] = sandbox.name
+    if isinstance(sandbox, DockerSandbox):
+        os.environ["LETHE_SANDBOX_IMAGE"] = sandbox.image
     get_settings.cache_clear()
     with db.transaction() as session:
         freed = shards.release_node(session, settings.node_name)

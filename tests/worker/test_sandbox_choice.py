@@ -68,7 +68,7 @@ def broken_bubblewrap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "bwrap"
     program.write_text("#!/bin/sh\necho no namespaces here >&2; exit 1\n")
     program.chmod(0o755)
-    monkeypatch.setattr("worker.sandboxes.bubblewrap._program", lambda: str(program))
+    monkeypatch.setattr("worker.sandboxes.bubblewrap.find_program", lambda: str(program))
 
 
 @pytest.mark.bubblewrap

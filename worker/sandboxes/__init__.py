@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from core.errors import SandboxUnavailableError
+from core.settings import get_settings
 from worker.sandboxes import image as sandbox_image
 from worker.sandboxes.base import Channel, ChannelClosedError, Limits, Sandbox
 from worker.sandboxes.bubblewrap import BubblewrapSandbox
 from worker.sandboxes.docker import DockerSandbox
+from worker.sandboxes.preflight import examine
 from worker.sandboxes.selftest import SandboxLeaksError, SelfTest, prove
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "SelfTest",
     "UnprovenError",
     "choose",
+    "examine",
     "find_sandbox",
     "prove",
 ]
@@ -52,7 +55,7 @@ def find_sandbox(setting: str, *, image: str, owner: str) -> Sandbox:
         image: name of the Docker image.
         owner: in whose name containers are started; see `docker.remove_orphans`.
     """
-    docker = DockerSandbox(image, owner=owner)
+    docker = _docker(image, owner=owner)
     if setting == "docker" or (setting == "auto" and docker.has_image()):
         return docker
     return BubblewrapSandbox()
@@ -60,6 +63,8 @@ def find_sandbox(setting: str, *, image: str, owner: str) -> Sandbox:
 
 def choose(setting: str, *, image: str, owner: str) -> Proven:
     """Return the sandbox that a setting asks for, once it has passed its self-test here.
+
+    A Docker sandbox holds its image by id, so that what was proven is what runs: hand on its `image`.
 
     Args:
         setting: as for `find_sandbox`; "auto" goes on to bubblewrap where Docker does not pass, and
@@ -70,7 +75,7 @@ def choose(setting: str, *, image: str, owner: str) -> Proven:
     Raises:
         UnprovenError: there is none; the message says why, and what to install.
     """
-    docker, failures = DockerSandbox(image, owner=owner), list[SandboxUnavailableError]()
+    docker, failures = _docker(image, owner=owner), list[SandboxUnavailableError]()
     for attempt in _attempts(setting, image, docker):
         try:
             sandbox = attempt()
@@ -86,10 +91,15 @@ def _attempts(setting: str, image: str, docker: DockerSandbox) -> list[Callable[
 
     def built_anew() -> Sandbox:
         sandbox_image.make(image)
-        return docker
+        return docker.pinned()
 
     if setting == "docker":
-        return [lambda: docker]
+        return [docker.pinned]
     if setting == "bubblewrap":
         return [BubblewrapSandbox]
-    return [*([lambda: docker] if docker.has_image() else []), BubblewrapSandbox, built_anew]
+    return [*([docker.pinned] if docker.has_image() else []), BubblewrapSandbox, built_anew]
+
+
+def _docker(image: str, *, owner: str) -> DockerSandbox:
+    settings = get_settings()
+    return DockerSandbox(image, owner=owner, runtime=settings.sandbox_runtime, gpus=settings.sandbox_gpus)

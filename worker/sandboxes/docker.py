@@ -40,11 +40,6 @@ class DockerSandbox:
         """The image as it was given: its name, or its id."""
         return self._spec.image
 
-    @property
-    def runtime(self) -> str:
-        """The runtime that was asked for; empty for the engine's default."""
-        return self._spec.runtime
-
     def has_image(self) -> bool:
         """Say whether an engine answers and holds the image."""
         try:

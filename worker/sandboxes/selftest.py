@@ -10,20 +10,27 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import structlog
 
 import worker
 from core.errors import PlatformError, SandboxUnavailableError
 from core.lifecycle import Verdict
 from core.programs import ENTRY_FILE, Program
+from core.settings import get_settings
 from worker.sandboxes.base import MIB, Limits, Sandbox, environment
+from worker.sandboxes.findings import Finding, failing, refuse
+from worker.sandboxes.preflight import examine
 from worker.sandboxes.runtime import LIBRARIES
 
 if TYPE_CHECKING:
     from submissions_sandbox.probes import Expected
     from worker.runner import SubmissionInput
+
+log = structlog.get_logger(__name__)
 
 LIMITS = Limits(
     run_s=60.0,
@@ -75,12 +82,14 @@ class SelfTest:
         image: digest of its image, if it has one.
         seconds: how long it took.
         results: one for each probe, in order.
+        findings: what the examination of the machine found before.
     """
 
     sandbox: str
     image: str | None
     seconds: float
-    results: tuple[Result, ...] = field(default=())
+    results: tuple[Result, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -101,6 +110,7 @@ class SelfTest:
             "versions": versions,
             "seconds": round(self.seconds, 2),
             "probes": probes,
+            "findings": [finding._asdict() for finding in self.findings],
         }
 
 
@@ -114,13 +124,18 @@ class SandboxLeaksError(SandboxUnavailableError):
 
 
 def prove(sandbox: Sandbox) -> SelfTest:
-    """Run the probes in a real sandbox.
+    """Examine the machine, and run the probes in a real sandbox.
 
     Raises:
-        SandboxUnavailableError: the sandbox does not start.
+        SandboxUnavailableError: the machine voids a promise, or the sandbox does not start; the message
+            says why, and what to do.
         SandboxLeaksError: it does not hold; the message says how.
     """
-    found = run(sandbox)
+    findings = tuple(examine(sandbox))
+    refuse(findings, get_settings().mode)
+    for finding in failing(findings, "production"):
+        log.warning("development_only", finding=finding.name, detail=finding.detail)
+    found = replace(run(sandbox), findings=findings)
     if not found.holds:
         raise SandboxLeaksError(found)
     return found
