@@ -10,8 +10,10 @@ import copy
 import importlib.util
 import itertools
 import os
+import statistics
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -53,6 +55,13 @@ _EVALUATION_BYTES = b"\0" * 4096
 _ISOLATION_RUNS = 2
 
 _DO_NOTHING = "def unlearning(net, retain, forget, val):\n    return net\n"
+_SAY_WHEN = """\
+import time
+
+
+def unlearning(net, retain, forget, val):
+    print(time.monotonic())
+"""
 _ONE_EPOCH = """\
 import torch
 
@@ -78,6 +87,7 @@ def figures() -> Iterator[Figure]:
         for name, source, n in (("do_nothing", _DO_NOTHING, 15), ("one_epoch", _ONE_EPOCH, 5)):
             yield _figure(f"run_overhead_{name}", source, n)
         yield _isolation_figure()
+        yield _before_function_figure()
 
 
 class _PipeOnly:
@@ -132,6 +142,27 @@ def _isolation_figure() -> Figure:
             n=5,
             repeats=_ISOLATION_RUNS,
         )
+
+
+def _before_function_figure() -> Figure:
+    """Measure a run from its request to the submission's function, all that forking ahead could hide."""
+    before, whole = [], []
+    with open_runner(_sandbox(), _given(_SAY_WHEN), _LIMITS) as runner:
+        for seed in range(20):
+            started = time.monotonic()
+            outcome = runner.run(seed)
+            assert outcome.verdict is Verdict.OK, outcome.message
+            before.append(float(outcome.log) - started)
+            whole.append(time.monotonic() - started)
+    ratio = statistics.median(part / all_ for part, all_ in zip(before, whole, strict=True))
+    return Figure(
+        "run_before_function",
+        ours=statistics.median(before),
+        baseline=statistics.median(whole),
+        ratio=ratio,
+        unit="s",
+        n=len(before),
+    )
 
 
 def _run_all_ok(runner: Runner) -> None:

@@ -1,6 +1,7 @@
 """The worker's side of the conversation, against zygotes that break every rule."""
 
 import time
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -100,6 +101,54 @@ def test_only_the_seed_enters_the_sandbox_with_a_run() -> None:
     channel.heard = b""
     runner.run(2**64 - 1)
     assert channel.heard == pack_json(Kind.RUN, {"seed": 2**64 - 1})
+
+
+def _seeds(channel: ScriptedChannel, unread: list[int]) -> Iterator[int]:
+    """Yield the seeds 1 to 3, noting how much of what the sandbox said was unread when each was asked for."""
+    for seed in (1, 2, 3):
+        unread.append(len(channel.said))
+        yield seed
+
+
+def test_next_run_is_asked_for_before_the_weights_of_the_last_are_read() -> None:
+    whole = _weights(_ORIGINAL)
+    channel, unread = ScriptedChannel(whole, whole, whole), []
+    finished = list(_started(channel).run_each(_seeds(channel, unread)))
+    assert [(run.seed, run.outcome.weights) for run in finished] == [(k, _ORIGINAL) for k in (1, 2, 3)]
+    payload = len(_ORIGINAL)
+    assert unread == [3 * len(whole), 2 * len(whole) + payload, len(whole) + payload]
+    assert not channel.is_closed
+
+
+def test_run_that_failed_is_the_last_and_the_one_before_is_kept() -> None:
+    failed = pack_json(Kind.FAILED, {"failure": "timeout", "message": "too slow"})
+    channel, unread = ScriptedChannel(_weights(_ORIGINAL), _NO_LOG, failed), []
+    finished = list(_started(channel).run_each(_seeds(channel, unread)))
+    assert [(run.seed, run.outcome.verdict) for run in finished] == [(1, Verdict.OK), (2, Verdict.TIMEOUT)]
+    assert len(unread) == 2
+
+
+@pytest.mark.parametrize("n_bytes_kept", [0, 100, len(_ORIGINAL)])
+@pytest.mark.parametrize(("at_end", "verdict"), [("gone", "nonzero_exit"), ("hangs", "timeout")])
+def test_end_of_the_sandbox_is_the_doing_of_the_run_that_lives(
+    monkeypatch: pytest.MonkeyPatch, n_bytes_kept: int, at_end: str, verdict: str
+) -> None:
+    monkeypatch.setattr("worker.runner._TRANSFER_S", 0.1)
+    cut = len(_ORIGINAL) - n_bytes_kept
+    channel = ScriptedChannel(_weights(_ORIGINAL)[: -cut or None], at_end=at_end)
+    *before, last = _started(channel).run_each(_seeds(channel, []))
+    assert (last.seed, last.outcome.verdict) == (2, verdict)
+    assert [run.seed for run in before] == ([1] if n_bytes_kept == len(_ORIGINAL) else [])
+    assert channel.is_closed
+
+
+def test_sandbox_ends_with_the_run_that_is_not_waited_for() -> None:
+    channel = ScriptedChannel(_weights(_with_nan()), _weights(_ORIGINAL))
+    runner = _started(channel)
+    (finished,) = runner.run_each(_seeds(channel, []))
+    assert (finished.seed, finished.outcome.verdict) == (1, Verdict.INVALID_OUTPUT)
+    assert channel.is_closed
+    assert runner.run(4).verdict is Verdict.PLATFORM_ERROR
 
 
 @pytest.mark.parametrize(

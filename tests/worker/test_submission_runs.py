@@ -2,14 +2,18 @@
 
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
 from core import db, queue, shards, submissions
+from core.competitions import PhaseLimits
+from core.errors import PlatformError
 from core.lifecycle import SubmissionState, Verdict
-from core.models import Shard
+from core.models import Run, Shard
 from tests.support.competition import make_phase, make_submission, read_submission
 from worker import submission_runs
 from worker.lease import Lease
@@ -105,3 +109,83 @@ def test_run_of_a_submission_that_has_ended_is_not_recorded(sent: list[queue.Mes
     submission_runs.run_all(runs, [0, 1])
     with db.reading() as session:
         assert submissions.count_runs(session, submission.id) == 0
+
+
+class _Overlapping:
+    """Gives the outcome of each run, ten seconds long by the clock of the test, after asking for the next."""
+
+    sandbox = "none"
+
+    def __init__(self, clock: list[float], verdicts: list[Verdict]) -> None:
+        self.seeds: list[int] = []
+        self._clock, self._verdicts = clock, verdicts
+
+    def run_each(self, seeds: Iterable[int]) -> Iterator[FinishedRun]:
+        before: FinishedRun | None = None
+        for seed in seeds:
+            self.seeds.append(seed)
+            if before is not None:
+                yield before
+            self._clock[0] += 10.0
+            outcome = replace(_outcome(self._verdicts[len(self.seeds) - 1]), seconds=10.0)
+            before = FinishedRun(seed, outcome)
+            if outcome.verdict is not Verdict.OK:
+                break
+        if before is not None:
+            yield before
+
+
+def _run_overlapping(
+    monkeypatch: pytest.MonkeyPatch, verdicts: list[Verdict], **limits: float
+) -> tuple[UUID, _Overlapping]:
+    clock = [0.0]
+    monkeypatch.setattr(submission_runs, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    submission = make_submission(make_phase(n_models=8, runs_per_shard=8, limits=PhaseLimits(**limits)))
+    (lease,) = _leases(submission.id)
+    with db.transaction() as session:
+        submissions.begin(session, submission.id)
+    runner = _Overlapping(clock, verdicts)
+    runs = ShardRuns(lease, read_submission(submission.id), runner, _Evaluator())  # type: ignore[arg-type]
+    submission_runs.run_all(runs, list(range(8)))
+    return submission.id, runner
+
+
+def _stored(submission_id: UUID) -> list[tuple[int, Verdict]]:
+    with db.reading() as session:
+        return [(run.run_index, run.verdict) for run in submissions.list_runs(session, submission_id)]
+
+
+def test_each_outcome_is_stored_under_the_index_of_its_seed(
+    monkeypatch: pytest.MonkeyPatch, sent: list[queue.Message]
+) -> None:
+    submission_id, runner = _run_overlapping(monkeypatch, [Verdict.OK] * 8)
+    assert _stored(submission_id) == [(index, Verdict.OK) for index in range(8)]
+    secret = read_submission(submission_id).phase.secret
+    assert runner.seeds == [submissions.run_seed(secret, submission_id, index) for index in range(8)]
+
+
+def test_failed_run_is_named_and_nothing_is_asked_for_after_it(
+    monkeypatch: pytest.MonkeyPatch, sent: list[queue.Message]
+) -> None:
+    verdicts = [Verdict.OK, Verdict.OK, Verdict.OUT_OF_MEMORY]
+    submission_id, _ = _run_overlapping(monkeypatch, verdicts)
+    assert _stored(submission_id) == list(enumerate(verdicts))
+    assert (read_submission(submission_id).message or "").startswith("Run 2:")
+
+
+def test_total_time_counts_the_run_whose_weights_are_on_their_way(
+    monkeypatch: pytest.MonkeyPatch, sent: list[queue.Message]
+) -> None:
+    submission_id, runner = _run_overlapping(monkeypatch, [Verdict.OK] * 8, total_timeout_s=25.0)
+    assert len(runner.seeds) == 3
+    assert _stored(submission_id) == [*enumerate([Verdict.OK] * 3), (3, Verdict.TIMEOUT)]
+
+
+def test_lost_sandbox_is_a_platform_error_and_what_is_stored_stays(
+    monkeypatch: pytest.MonkeyPatch, sent: list[queue.Message]
+) -> None:
+    with pytest.raises(PlatformError):
+        _run_overlapping(monkeypatch, [Verdict.OK, Verdict.OK, Verdict.PLATFORM_ERROR])
+    with db.reading() as session:
+        stored = session.scalars(select(Run.run_index).order_by(Run.run_index)).all()
+    assert stored == [0, 1]
