@@ -32,7 +32,10 @@ def does_work(statement: ast.stmt, *, own_modules: Collection[str]) -> bool:
             return True
         if isinstance(node, ast.Import | ast.ImportFrom) and not _is_there(node, own_modules):
             return True
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if isinstance(node, ast.Try):  # an import that may fail, and is made ready for it
+            waiting += [part for part in node.body if not isinstance(part, ast.Import | ast.ImportFrom)]
+            waiting += [*node.handlers, *node.orelse, *node.finalbody]
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             waiting += ast.iter_child_nodes(node)
     return False
 

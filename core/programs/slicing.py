@@ -25,7 +25,7 @@ class Slice:
 
     Attributes:
         kept: the statements that are needed, in order; `if` and `try` hold what is needed inside of them.
-        dropped: the statements that are not.
+        dropped: the statements that are not, but for those that do nothing.
         entries: those of `kept`, or inside of them, that bind the entry point.
         bound: the top-level names that anything binds, needed or not.
         kept_names: those of them that a kept statement binds.
@@ -232,7 +232,7 @@ def _put_together(pieces: list[_Piece], dropped: list[ast.stmt]) -> list[ast.stm
     statements = []
     for piece in pieces:
         if not piece.kept:
-            dropped.append(piece.node)
+            dropped += [piece.node] if not _is_idle(piece.node) else []
             continue
         branches = [_put_together(branch, dropped) for branch in piece.branches]
         whole = branches == _branches(piece.node)
@@ -253,6 +253,12 @@ def _with_branches(statement: ast.stmt, branches: list[list[ast.stmt]]) -> ast.s
             handler.body = statements or [ast.Pass()]
         pruned.finalbody = final or ([] if pruned.handlers else [ast.Pass()])
     return pruned
+
+
+def _is_idle(statement: ast.stmt) -> bool:
+    """Say whether it does nothing: a `pass`, or a text that stands for itself."""
+    is_constant = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return isinstance(statement, ast.Pass) or is_constant
 
 
 def _is_future(statement: ast.stmt) -> bool:

@@ -14,6 +14,7 @@ import docker
 from docker.errors import DockerException
 
 from tests.support.running import Installation
+from tests.support.uploads import zip_of_folder
 from worker.sandboxes.base import MIB, Limits
 from worker.sandboxes.docker import OWNER_LABEL
 
@@ -94,8 +95,11 @@ class Case:
     def upload(self) -> tuple[str, bytes]:
         """Return the name and the bytes of the file that a participant uploads."""
         folder = FOLDER / self.name
-        if (folder / "submission.py").exists():
-            return "submission.py", (folder / "submission.py").read_bytes()
+        for name in ("submission.py", "submission.ipynb"):
+            if (folder / name).exists():
+                return name, (folder / name).read_bytes()
+        if (folder / "files").exists():
+            return "submission.zip", zip_of_folder(folder / "files")
         spec = importlib.util.spec_from_file_location(f"corpus_{self.name}", folder / "build.py")
         assert spec is not None
         assert spec.loader is not None

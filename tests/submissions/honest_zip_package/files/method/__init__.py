@@ -1,0 +1,3 @@
+from .unlearner import Unlearner
+
+__all__ = ["Unlearner"]
