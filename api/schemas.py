@@ -236,11 +236,12 @@ class RescoringAnswer(Answer):
 
 
 class FindingAnswer(Answer):
-    """What is to be known of a worker host's engine or kernel."""
+    """A property of a worker host's engine or kernel that the sandbox's promises rest on."""
 
     name: str
+    holds: bool
     detail: str
-    mode: str = Field(description="What it is good enough for: `production`, or `development only`.")
+    severity: str = Field(description="If it does not hold: `void`, or `development_only`.")
 
 
 class WorkerAnswer(Answer):
@@ -253,7 +254,7 @@ class WorkerAnswer(Answer):
     problem: str = Field(description="Why it takes no work; empty if it does.")
     sandbox: str = Field(description="`docker` or `bubblewrap`; empty before the first self-test.")
     image: str | None = Field(description="Digest of the sandbox's image, if it has one.")
-    mode: str = Field(description="What its sandbox is good enough for.")
+    mode: str = Field(description="`production` refuses what `development` only warns of.")
     findings: list[FindingAnswer]
     slots: int = Field(description="Shards that it works on at a time.")
     started_at: datetime

@@ -40,6 +40,6 @@ def table(found: dict[str, Any]) -> Table:
         shown.add_column(column, overflow="fold", no_wrap=column in {"probe", ""})
     for probe in found["probes"]:
         verdict = "[green]holds[/green]" if probe["holds"] else "[bold red]LEAKS[/bold red]"
-        shown.add_row(probe["name"], probe["tries"], verdict, escape(probe["detail"]))
+        shown.add_row(probe["name"], escape(probe["tries"]), verdict, escape(probe["detail"]))
     shown.caption = f"{len(found['probes'])} probes in {found['seconds']:.1f} s"
     return shown

@@ -23,8 +23,8 @@ class Proof:
     Attributes:
         sandbox: the sandbox's word.
         image: digest of its image, if it has one.
-        mode: "production", or "development only" where a finding says so.
-        findings: what is to be known of engine and kernel, each with `name`, `detail` and `mode`.
+        mode: that of the worker's settings, "production" or "development".
+        findings: properties of engine and kernel, each with `name`, `holds`, `detail` and `severity`.
     """
 
     sandbox: str = ""

@@ -49,7 +49,9 @@ def run(expected: Expected, *, is_first: bool) -> None:
 
 
 def _leaks(probe: Probe, expected: Expected) -> list[str]:
+    found: list[str] = []
     try:
-        return list(probe.look(expected))
+        found.extend(probe.look(expected))
     except Exception as error:  # noqa: BLE001  # a probe that cannot look has not seen that anything holds
-        return [f"it could not be tried: {type(error).__name__}: {error}"]
+        found.append(f"it could not be tried: {type(error).__name__}: {error}")
+    return found

@@ -12,6 +12,7 @@ from submissions_sandbox.probes import Expected, Probe
 
 _OURS = (scratch.FOLDER, scratch.SHARED_MEMORY)
 _TRACE = "lethe-trace"
+_OPEN_TO_ALL = {"/proc/sys/kernel/ns_last_pid"}  # by its mode; what is written to it needs a capability
 
 
 def _hidden(expected: Expected) -> Iterator[str]:
@@ -59,22 +60,14 @@ def _kernel_settings(_: Expected) -> Iterator[str]:
             if os.access(folder, os.W_OK):
                 yield f"{folder} can be written to"
             paths = (os.path.join(folder, name) for name in names)
-            yield from (f"{path} can be written to" for path in paths if _takes_its_own_content(path))
+            yield from (
+                f"{path} can be written to"
+                for path in paths
+                if path not in _OPEN_TO_ALL and os.access(path, os.W_OK)
+            )
     for folder, _folders, _names in os.walk("/sys"):
         if os.access(folder, os.W_OK):
             yield f"{folder} can be written to"
-
-
-def _takes_its_own_content(path: str) -> bool:
-    """Say whether a setting can be written: some seem so by their mode, and refuse."""
-    if not os.access(path, os.W_OK):
-        return False
-    try:
-        with open(path, "r+b", buffering=0) as setting:
-            setting.write(setting.read())
-    except OSError:
-        return False
-    return True
 
 
 def plant() -> None:
@@ -87,6 +80,7 @@ def plant() -> None:
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
+            os.closerange(0, 256)  # whoever reads its output must not notice it
             for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(ending, signal.SIG_IGN)
             with suppress(OSError), socket.socket(socket.AF_UNIX) as left:

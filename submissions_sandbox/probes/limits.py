@@ -1,5 +1,6 @@
 """Probes of limits: processes, memory, files and core dumps, tried a little beyond what is allowed."""
 
+import math
 import mmap
 import os
 import resource
@@ -100,18 +101,27 @@ def _folders(expected: Expected) -> Iterator[str]:
 
 
 def _descriptors(expected: Expected) -> Iterator[str]:
-    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    allowed = _hard_limit(resource.RLIMIT_NOFILE)
     if allowed > expected.open_files:
         yield f"a process may open {allowed} files; {expected.open_files} are allowed"
-    if resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY:
+    if _hard_limit(resource.RLIMIT_FSIZE) == math.inf:
         yield "a file may grow without limit"
 
 
-def _core_dumps(_: Expected) -> Iterator[str]:
+def _hard_limit(kind: int) -> float:
+    allowed = resource.getrlimit(kind)[1]
+    return math.inf if allowed == resource.RLIM_INFINITY else allowed  # the constant itself is -1
+
+
+def _core_pattern() -> str:
     with open("/proc/sys/kernel/core_pattern") as setting:
-        is_piped = setting.read().startswith("|")
+        return setting.read()
+
+
+def _core_dumps(_: Expected) -> Iterator[str]:
+    is_piped = _core_pattern().startswith("|")
     # A program of the host that takes dumps gets them whatever the limit is, but for a limit of 1 (core(5)).
-    allowed = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    allowed = _hard_limit(resource.RLIMIT_CORE)
     if allowed > 1 or (is_piped and allowed != 1):
         yield "a crash leaves a core dump on the host"
 

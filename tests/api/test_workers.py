@@ -12,7 +12,12 @@ from tests.support.api import on_both_databases
 
 API, PAGE = "/api/v1/workers", "/organizers/workers"
 IMAGE = f"sha256:{'ab' * 32}"
-FINDING = {"name": "runc", "detail": "runc 1.1.5 has a known escape", "mode": "development only"}
+FINDING = {
+    "name": "runc",
+    "holds": False,
+    "detail": "runc 1.1.5 has a known escape",
+    "severity": "development_only",
+}
 
 
 @pytest.fixture
@@ -21,7 +26,7 @@ def workers(client):
     with db.transaction() as session:
         for name in ("alpha", "beta", "gamma"):
             nodes.begin(session, name, slots=4)
-        proof = nodes.Proof("docker", IMAGE, "development only", [FINDING])
+        proof = nodes.Proof("docker", IMAGE, "development", [FINDING])
         nodes.make_ready(session, "alpha", proof)
         nodes.refuse(session, "beta", "the bubblewrap sandbox does not hold: <b>devices</b>: /dev/mem opens")
         nodes.make_ready(session, "gamma", proof)
@@ -46,7 +51,7 @@ def test_organizers_are_told_what_each_worker_proved_or_why_it_refuses(client, w
         ("gamma", "lost"),
     ]
     alpha, beta, _ = found
-    assert (alpha["sandbox"], alpha["image"], alpha["mode"]) == ("docker", IMAGE, "development only")
+    assert (alpha["sandbox"], alpha["image"], alpha["mode"]) == ("docker", IMAGE, "development")
     assert (alpha["findings"], alpha["problem"], alpha["slots"]) == ([FINDING], "", 4)
     assert beta["problem"].endswith("/dev/mem opens")
 
