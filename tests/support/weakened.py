@@ -151,7 +151,7 @@ protocol.unpack_json = unpack_json
 
 WEAKENINGS = {
     "seccomp": Weakening(
-        prelude="from submissions_sandbox import seccomp; seccomp.install; seccomp.install = lambda: None",
+        prelude="from submissions_sandbox import seccomp; seccomp.install; seccomp.install = lambda *_: None",
         docker={"SecurityOpt": ["seccomp=unconfined"]},
     ),
     "network_namespace": Weakening(drop=("--unshare-net",), docker={"NetworkMode": "host"}),
@@ -212,7 +212,6 @@ def _open(kind: str, weakenings: list[Weakening], *, limits: Limits, plants: Pla
 
     prelude = fill("\n".join(one.prelude for one in weakenings))
     code = f"{prelude}\n{_START}" if prelude.strip() else ""
-    start, options_of = bubblewrap._start, docker.container_options
 
     def start_weakened(command: list[str], *arguments: Any, **named: Any) -> Any:
         return start(_weaken_command(command, weakenings, code, fill), *arguments, **named)
@@ -221,12 +220,13 @@ def _open(kind: str, weakenings: list[Weakening], *, limits: Limits, plants: Pla
         options = options_of(*arguments, **named)
         return _weaken_options(dict(options), weakenings, code, fill)
 
-    with (
-        _OPENING,
-        patch.object(bubblewrap, "_start", start_weakened),
-        patch.object(docker, "container_options", weakened_options),
-    ):
-        return make_sandbox(kind).open(limits)
+    with _OPENING:
+        start, options_of = bubblewrap._start, docker.container_options
+        with (
+            patch.object(bubblewrap, "_start", start_weakened),
+            patch.object(docker, "container_options", weakened_options),
+        ):
+            return make_sandbox(kind).open(limits)
 
 
 def _weaken_command(command: list[str], weakenings: list[Weakening], code: str, fill: Any) -> list[str]:
