@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -200,16 +200,20 @@ def run_without(names: Sequence[str], kind: str, *, source: bytes, plants: Plant
     limits = LIMITS
     for weakening in weakenings:
         limits = replace(limits, **weakening.limits)
-    with closing(_open(kind, weakenings, limits=limits, plants=plants)) as channel:
+
+    def fill(text: str) -> str:
+        return text.replace("{plants}", str(plants.folder)).replace("{canary}", plants.canary("control"))
+
+    with closing(open_weakened(kind, weakenings, limits=limits, fill=fill)) as channel:
         runner = runner_type(channel, make_input(source.decode()), limits)
         runner.start()
         return [runner.run(seed) for seed in _SEEDS]
 
 
-def _open(kind: str, weakenings: list[Weakening], *, limits: Limits, plants: Plants) -> Channel:
-    def fill(text: str) -> str:
-        return text.replace("{plants}", str(plants.folder)).replace("{canary}", plants.canary("control"))
-
+def open_weakened(
+    kind: str, weakenings: list[Weakening], *, limits: Limits, fill: Callable[[str], str]
+) -> Channel:
+    """Open a sandbox that lacks what these weakenings take away; `fill` puts in what braces stand for."""
     prelude = fill("\n".join(one.prelude for one in weakenings))
     code = f"{prelude}\n{_START}" if prelude.strip() else ""
 
