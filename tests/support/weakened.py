@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -151,7 +151,7 @@ protocol.unpack_json = unpack_json
 
 WEAKENINGS = {
     "seccomp": Weakening(
-        prelude="from submissions_sandbox import seccomp; seccomp.install; seccomp.install = lambda: None",
+        prelude="from submissions_sandbox import seccomp; seccomp.install; seccomp.install = lambda *_: None",
         docker={"SecurityOpt": ["seccomp=unconfined"]},
     ),
     "network_namespace": Weakening(drop=("--unshare-net",), docker={"NetworkMode": "host"}),
@@ -200,19 +200,22 @@ def run_without(names: Sequence[str], kind: str, *, source: bytes, plants: Plant
     limits = LIMITS
     for weakening in weakenings:
         limits = replace(limits, **weakening.limits)
-    with closing(_open(kind, weakenings, limits=limits, plants=plants)) as channel:
+
+    def fill(text: str) -> str:
+        return text.replace("{plants}", str(plants.folder)).replace("{canary}", plants.canary("control"))
+
+    with closing(open_weakened(kind, weakenings, limits=limits, fill=fill)) as channel:
         runner = runner_type(channel, make_input(source.decode()), limits)
         runner.start()
         return [runner.run(seed) for seed in _SEEDS]
 
 
-def _open(kind: str, weakenings: list[Weakening], *, limits: Limits, plants: Plants) -> Channel:
-    def fill(text: str) -> str:
-        return text.replace("{plants}", str(plants.folder)).replace("{canary}", plants.canary("control"))
-
+def open_weakened(
+    kind: str, weakenings: list[Weakening], *, limits: Limits, fill: Callable[[str], str]
+) -> Channel:
+    """Open a sandbox that lacks what these weakenings take away; `fill` puts in what braces stand for."""
     prelude = fill("\n".join(one.prelude for one in weakenings))
     code = f"{prelude}\n{_START}" if prelude.strip() else ""
-    start, options_of = bubblewrap._start, docker.container_options
 
     def start_weakened(command: list[str], *arguments: Any, **named: Any) -> Any:
         return start(_weaken_command(command, weakenings, code, fill), *arguments, **named)
@@ -221,12 +224,13 @@ def _open(kind: str, weakenings: list[Weakening], *, limits: Limits, plants: Pla
         options = options_of(*arguments, **named)
         return _weaken_options(dict(options), weakenings, code, fill)
 
-    with (
-        _OPENING,
-        patch.object(bubblewrap, "_start", start_weakened),
-        patch.object(docker, "container_options", weakened_options),
-    ):
-        return make_sandbox(kind).open(limits)
+    with _OPENING:
+        start, options_of = bubblewrap._start, docker.container_options
+        with (
+            patch.object(bubblewrap, "_start", start_weakened),
+            patch.object(docker, "container_options", weakened_options),
+        ):
+            return make_sandbox(kind).open(limits)
 
 
 def _weaken_command(command: list[str], weakenings: list[Weakening], code: str, fill: Any) -> list[str]:
