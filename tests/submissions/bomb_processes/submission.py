@@ -26,6 +26,7 @@ def fork():
 
 
 def start_threads():
+    threading.stack_size(2**16)  # so that it is not their memory that is refused
     end, started = threading.Event(), 0
     try:
         while started < ENOUGH:
