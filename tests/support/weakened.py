@@ -109,7 +109,7 @@ WEAKENINGS = {
     ),
     "inode_limit": Weakening(
         prelude="from submissions_sandbox import scratch; scratch.MAX_FILES = 10_000_000",
-        docker={"Tmpfs": {folder: "exec,mode=1777,size=32m" for folder in ("/tmp", "/dev/shm")}},  # noqa: S108
+        docker={"Tmpfs": dict.fromkeys(("/tmp", "/dev/shm"), "exec,mode=1777,size=32m")},
     ),
     "runner_output_cap": Weakening(prelude=preludes.ANY_OUTPUT),
     "single_output": Weakening(prelude=preludes.SECOND_OUTPUT),
