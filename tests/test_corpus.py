@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.support.corpus import PHASE_LIMITS, Case, Footprint, Host, read_cases
+from tests.support.corpus import PHASE_LIMITS, Footprint, Host, read_cases
 from tests.support.crawler import Visit, crawl, find
 from tests.support.plants import Plants
 from tests.support.running import Installation
