@@ -118,7 +118,7 @@ class Plants:
             ["/bin/sleep", "10000"],  # our own Python may lie where that user cannot go
             env={"LETHE_CANARY": self.canary("process")},
             cwd="/",
-            user=USER_ID if os.getuid() == 0 else None,
+            **({"user": USER_ID, "group": USER_ID, "extra_groups": []} if os.getuid() == 0 else {}),
         )
 
         def end() -> None:

@@ -11,6 +11,7 @@ from unittest.mock import patch
 from core.errors import PlatformError
 from core.lifecycle import Verdict
 from submissions_sandbox.protocol import ProtocolError, read_payload
+from tests.support import preludes
 from tests.support.corpus import LIMITS
 from tests.support.plants import Plants
 from tests.support.sandboxes import make_input, make_sandbox
@@ -73,80 +74,8 @@ class MeekRunner(SubmissionRunner):
         return super()._outcome_of(blamed, started)
 
 
-_ONE_PROCESS = """
-import os, sys
-from submissions_sandbox import forked_run
-
-class OneProcess:
-    def __init__(self, body, **_):
-        self.body = body
-
-    def wait(self):
-        saved, sink = [os.dup(1), os.dup(2)], os.memfd_create("log")
-        os.dup2(sink, 1), os.dup2(sink, 2)
-        failure, message = None, ""
-        try:
-            self.body()
-        except forked_run.RunFailedError as error:
-            failure, message = error.failure, error.message
-        sys.stdout.flush(), sys.stderr.flush()
-        os.dup2(saved[0], 1), os.dup2(saved[1], 2)
-        for fd in (*saved, sink):
-            os.close(fd)
-        return forked_run.Ended(failure, message, b"")
-
-forked_run.ForkedRun = OneProcess
-"""
-_KILLS_ITS_CHILD_ONLY = """
-import os
-from submissions_sandbox import forked_run
-real_wait = forked_run.ForkedRun.wait
-
-def wait(self):
-    def kill_child():
-        try:
-            os.kill(self._child, 9)
-            os.waitpid(self._child, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
-    forked_run.kill_everything_else = kill_child
-    return real_wait(self)
-
-forked_run.ForkedRun.wait = wait
-"""
-_DUMPABLE = """
-from submissions_sandbox import confinement
-real_prctl = confinement._prctl
-confinement._prctl = lambda option, value: real_prctl(option, 1 if option == 4 else value)
-"""
-_PASSES_REPORTS_ON = """
-import json
-from submissions_sandbox import forked_run
-forked_run._read_report = lambda report, log: (
-    forked_run.Ended(*json.loads(report.split(b"\\n")[0]).values(), log)
-)
-"""
-_SEEDS_FIRST = """
-from submissions_sandbox import execution
-real_execute, real_reseed = execution.execute, execution._reseed
-
-def execute(inputs, *, seed, output):
-    real_reseed(seed)
-    execution._reseed = lambda _: None
-    real_execute(inputs, seed=seed, output=output)
-
-execution.execute = execute
-"""
-_REMEMBERS_REQUESTS = """
-from submissions_sandbox import protocol
-remembered, real_unpack = [], protocol.unpack_json
-
-def unpack_json(payload):
-    remembered.append(bytes(payload))
-    return real_unpack(payload)
-
-protocol.unpack_json = unpack_json
-"""
+def _device(source: str, target: str) -> dict[str, str]:
+    return {"PathOnHost": source, "PathInContainer": target, "CgroupPermissions": "rwm"}
 
 
 WEAKENINGS = {
@@ -163,27 +92,45 @@ WEAKENINGS = {
     "log_limit": Weakening(limits={"log_bytes": 64 * LIMITS.log_bytes}),
     "time_limit": Weakening(limits={"run_s": 10 * LIMITS.run_s}),
     "hidden_files": _shown("{plants}", "/srv"),
-    "hidden_processes": _shown("/proc", "/srv"),
-    "hidden_sockets": _shown("{plants}/engine.sock", "/run/docker.sock"),
+    "hidden_processes": _shown("/proc", "/srv", writable=True),
+    "hidden_sockets": Weakening(
+        add=("--dir", "/run", "--ro-bind", "{plants}/engine.sock", "/run/docker.sock"),
+        docker={"Binds": ["{plants}/engine.sock:/run/docker.sock"]},
+    ),
+    "hidden_devices": Weakening(
+        add=("--dev-bind", "/dev/kmsg", "/srv/kmsg"),
+        docker={"Devices": [_device("/dev/kmsg", "/srv/kmsg")]},
+    ),
+    "ordinary_user": Weakening(
+        add=("--cap-add", "ALL"),
+        docker={"CapDrop": None},
+        container={"user": "0:0"},
+        prelude=preludes.ORDINARY_RIGHTS,
+    ),
+    "inode_limit": Weakening(
+        prelude="from submissions_sandbox import scratch; scratch.MAX_FILES = 10_000_000",
+        docker={"Tmpfs": dict.fromkeys(("/tmp", "/dev/shm"), "exec,mode=1777,size=32m")},
+    ),
+    "runner_output_cap": Weakening(prelude=preludes.ANY_OUTPUT),
+    "single_output": Weakening(prelude=preludes.SECOND_OUTPUT),
+    "deaf_runner": Weakening(prelude=preludes.LISTENING),
+    "ignorant_runner": Weakening(prelude="known = '{canary}'"),
     "read_only_files": _shown("{plants}/writable", "/srv", writable=True),
     "empty_environment": Weakening(
         add=("--setenv", "LETHE_CANARY", "{canary}"), container={"environment": {"LETHE_CANARY": "{canary}"}}
     ),
-    "fork_per_run": Weakening(prelude=_ONE_PROCESS),
+    "fork_per_run": Weakening(prelude=preludes.ONE_PROCESS),
     "wiped_scratch": Weakening(
         prelude="from submissions_sandbox import scratch; scratch.wipe = lambda **_: None"
     ),
-    "killed_processes": Weakening(prelude=_KILLS_ITS_CHILD_ONLY),
-    "undumpable": Weakening(prelude=_DUMPABLE),
-    "seed_after_import": Weakening(prelude=_SEEDS_FIRST),
-    "forgotten_requests": Weakening(prelude=_REMEMBERS_REQUESTS),
-    "reported_failures": Weakening(prelude=_PASSES_REPORTS_ON),
+    "killed_processes": Weakening(prelude=preludes.KILLS_ITS_CHILD_ONLY),
+    "undumpable": Weakening(prelude=preludes.DUMPABLE),
+    "seed_after_import": Weakening(prelude=preludes.SEEDS_FIRST),
+    "forgotten_requests": Weakening(prelude=preludes.REMEMBERS_REQUESTS),
+    "reported_failures": Weakening(prelude=preludes.PASSES_REPORTS_ON),
     "validation": Weakening(runner=UncheckedRunner),
     "blame": Weakening(runner=MeekRunner),
-    "closed_descriptors": Weakening(
-        prelude="import os; fd = os.memfd_create('inherited', 0); os.write(fd, b'{canary}'); "
-        "os.set_inheritable(fd, True); os.closerange = lambda *_: None"
-    ),
+    "closed_descriptors": Weakening(prelude=preludes.INHERITED),
 }
 """Every protection that a control can do without, by its name in `expected.json`."""
 
@@ -252,11 +199,17 @@ def _weaken_options(
     host = options["host_config"]
     for weakening in weakenings:
         for key, value in weakening.docker.items():
-            host[key] = [*(host.get(key) or []), *map(fill, value)] if isinstance(value, list) else value
+            if isinstance(value, list):
+                filled = [fill(one) if isinstance(one, str) else one for one in value]
+                host[key] = [*(host.get(key) or []), *filled]
+            else:
+                host[key] = value
         for key, value in weakening.container.items():
             old = options.get(key)
-            filled = {name: fill(text) for name, text in value.items()} if isinstance(value, dict) else None
-            options[key] = value if filled is None else {**(old or {}), **filled}
+            if isinstance(value, dict):
+                options[key] = {**(old or {}), **{name: fill(text) for name, text in value.items()}}
+            else:
+                options[key] = value
     if code:
         options["entrypoint"] = ["python3", "-s", "-c", code]
     return options

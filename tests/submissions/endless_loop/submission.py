@@ -1,3 +1,0 @@
-def unlearning(net, retain, forget, val):
-    while True:
-        pass

@@ -1,3 +1,0 @@
-def unlearning(net, retain, forget, val):
-    while True:
-        print("forget " * 100)
