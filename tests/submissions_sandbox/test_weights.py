@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load
 from torch import nn
-from torch.nn.utils import parametrize, parametrizations, prune
+from torch.nn.utils import parametrizations, parametrize, prune
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from submissions_sandbox import architectures, weights

@@ -105,12 +105,12 @@ class Installation:
         answer: dict[str, Any] = response.json()
         return answer
 
-    def upload(self, source: bytes, token: str) -> httpx2.Response:
+    def upload(self, source: bytes, token: str, *, filename: str = "submission.py") -> httpx2.Response:
         """Upload a submission."""
         return httpx2.post(
             f"{self.url}/api/v1/competitions/demo/phases/check/submissions",
             headers={"Authorization": f"Bearer {token}"},
-            files={"file": ("submission.py", source)},
+            files={"file": (filename, source)},
             timeout=30,
         )
 
