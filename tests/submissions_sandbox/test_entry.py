@@ -50,7 +50,7 @@ CALLABLE = {
     "a lambda": ("unlearning = lambda a, b, c, d: d", 4),
     "an object": ("class U:\n    def __call__(self, a, b, c, d): return d\nunlearning = U()", 4),
     "a bound method": ("class U:\n    def f(self, a, b, c, d): return d\nunlearning = U().f", 4),
-    "a class method": ("class U:\n    @classmethod\n    def f(cls, a, b, c, d): return d\nunlearning = U.f", 4),
+    "a class method": ("class U:\n  @classmethod\n  def f(cls, a, b, c, d): return d\nunlearning = U.f", 4),
     "a partial": ("from functools import partial\ndef f(x, a, b, c, d, *, k): return x, d, k\n"
                   "unlearning = partial(f, 8, k=9)", (8, 4, 9)),
     "a decorated one": ("import functools, torch\n@torch.no_grad()\n@functools.lru_cache\n"
@@ -84,12 +84,12 @@ UNUSABLE = {
     "three": ("def unlearning(a, b, c): pass", "takes 3 arguments; Lethe calls unlearning"),
     "one more": ("def unlearning(a, b, c, d, lr, n): pass", "requires lr, n beyond"),
     "one more by keyword": ("def unlearning(a, b, c, d, *, lr): pass", "requires lr beyond"),
-    "a partial of three": ("from functools import partial\ndef f(a, b, c, d): pass\nunlearning = partial(f, 1)",
+    "a partial of three": ("from functools import partial\ndef f(a, b, c, d): 0\nunlearning = partial(f, 1)",
                            "takes 3 arguments"),
     "async": ("def wrap(f): return f\n@wrap\nasync def unlearning(a, b, c, d): pass", "async"),
     "async generator": ("async def unlearning(a, b, c, d): yield", "async"),
     "a generator": ("def unlearning(a, b, c, d): yield a", "`yield`"),
-    "an async object": ("class U:\n    async def __call__(self, a, b, c, d): pass\nunlearning = U()", "async"),
+    "an async object": ("class U:\n  async def __call__(self, a, b, c, d): 0\nunlearning = U()", "async"),
 }  # fmt: skip
 
 

