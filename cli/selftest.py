@@ -41,5 +41,12 @@ def table(found: dict[str, Any]) -> Table:
     for probe in found["probes"]:
         verdict = "[green]holds[/green]" if probe["holds"] else "[bold red]LEAKS[/bold red]"
         shown.add_row(probe["name"], escape(probe["tries"]), verdict, escape(probe["detail"]))
+    shown.add_section()
+    for finding in found["findings"]:
+        if not finding["holds"]:
+            verdict = (
+                "[bold red]no[/bold red]" if finding["severity"] == "void" else "[yellow]dev only[/yellow]"
+            )
+            shown.add_row(finding["name"], "", verdict, escape(finding["detail"]))
     shown.caption = f"{len(found['probes'])} probes in {found['seconds']:.1f} s"
     return shown

@@ -89,4 +89,9 @@ def _rest() -> None:
 
 
 def _proof(selftest: SelfTest) -> nodes.Proof:
-    return nodes.Proof(sandbox=selftest.sandbox, image=selftest.image)
+    return nodes.Proof(
+        sandbox=selftest.sandbox,
+        image=selftest.image,
+        mode=get_settings().mode,
+        findings=[finding._asdict() for finding in selftest.findings],
+    )

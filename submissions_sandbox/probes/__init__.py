@@ -28,7 +28,7 @@ class Expected:
         joint_memory: whether that limit holds for all processes together, not only for each.
         processes: limit of processes.
         scratch_bytes: size of the scratch folder.
-        scratch_files: how many files it may hold, where that is limited.
+        scratch_files: how many files that and /dev/shm may hold each.
         shared_memory_bytes: size of /dev/shm.
         open_files: limit of open descriptors.
     """
@@ -42,7 +42,7 @@ class Expected:
     joint_memory: bool
     processes: int
     scratch_bytes: int
-    scratch_files: int | None
+    scratch_files: int
     shared_memory_bytes: int
     open_files: int
 

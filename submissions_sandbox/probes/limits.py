@@ -96,7 +96,7 @@ def _folders(expected: Expected) -> Iterator[str]:
         found = os.statvfs(folder)
         if not 0 < found.f_blocks * found.f_frsize <= n_bytes + _PAGE:
             yield f"{folder} takes {found.f_blocks * found.f_frsize} bytes; {n_bytes} are allowed"
-        if expected.scratch_files is not None and not 0 < found.f_files <= expected.scratch_files:
+        if not 0 < found.f_files <= expected.scratch_files:
             yield f"{folder} takes {found.f_files} files; {expected.scratch_files} are allowed"
 
 

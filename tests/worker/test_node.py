@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from tests.support.competition import make_phase, make_submission
 from tests.support.sandboxes import make_sandbox
 from worker import node, tasks
 from worker.sandboxes import Proven, UnprovenError
+from worker.sandboxes.findings import Finding
 from worker.sandboxes.selftest import Result, SandboxLeaksError, SelfTest
 
 HOLDS = SelfTest("bubblewrap", None, 1.0, (Result("user", "to be root", ()),))
@@ -80,8 +82,13 @@ def test_host_says_why_it_takes_no_work_and_tries_until_a_sandbox_holds(
 
 def test_sandbox_that_leaks_is_named_with_its_image() -> None:
     begin()
-    node.refuse(UnprovenError("it leaks", LEAKS))
-    assert (stored().state, stored().sandbox, stored().image) == (NodeState.REFUSING, "docker", "sha256:ab")
+    finding = Finding(
+        "runc", holds=False, detail="runc 1.1.5 has a known escape", severity="development_only"
+    )
+    node.refuse(UnprovenError("it leaks", replace(LEAKS, findings=(finding,))))
+    refusing = stored()
+    assert (refusing.state, refusing.sandbox, refusing.image) == (NodeState.REFUSING, "docker", "sha256:ab")
+    assert (refusing.mode, refusing.findings) == ("development", [finding._asdict()])
 
 
 def test_beat_keeps_a_host_from_being_lost() -> None:

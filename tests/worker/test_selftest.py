@@ -17,6 +17,7 @@ from submissions_sandbox.probes import limits as limit_probes
 from tests.support.sandboxes import KINDS, make_sandbox
 from worker.sandboxes import bubblewrap, prove, selftest
 from worker.sandboxes.base import Channel, Limits
+from worker.sandboxes.cgroup import Cgroup
 from worker.sandboxes.selftest import LIMITS, Result, SandboxLeaksError, SelfTest
 
 _START = "import runpy; runpy.run_module('submissions_sandbox', run_name='__main__', alter_sys=True)"
@@ -184,6 +185,12 @@ def test_controls_cover_every_probe_but_those_of_other_tests() -> None:
     covered = {name for _, expected in CONTROLS.values() for name in expected}
     elsewhere = {"code", "core-dumps", "no-new-privileges", "metadata", "names"}
     assert covered | elsewhere == {one.name for one in probe.ALL}
+
+
+@pytest.mark.bubblewrap
+def test_bubblewrap_without_a_cgroup_holds_as_far_as_it_promises(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Cgroup, "create", lambda **_: None)
+    prove(make_sandbox("bubblewrap"))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -77,6 +77,10 @@ class Channel(Protocol):
     def identity(self) -> str:
         """What runs the zygote: the sandbox's word, and its image where it has one."""
 
+    @property
+    def limits_together(self) -> bool:
+        """Whether memory is limited for all processes together, not only for each."""
+
     def send(self, data: bytes, *, deadline: float) -> None:
         """Write all of `data`.
 

@@ -75,6 +75,7 @@ class BubblewrapChannel:
     """The pipes to a zygote under bubblewrap; see `Channel`."""
 
     identity = BubblewrapSandbox.name
+    limits_together = False
 
     def __init__(self, process: subprocess.Popen[bytes], *, zygote: int, cgroup: Cgroup | None) -> None:
         """Take over the process of bubblewrap and a pidfd of the zygote."""
@@ -229,10 +230,12 @@ def _start(command: list[str], cgroup: Cgroup | None, *, processes: int) -> Bubb
     try:
         with open(info, "rb") as stream:
             zygote = int(json.load(stream)["child-pid"])
-        if cgroup is None or not cgroup.add(zygote):
+        limits_together = cgroup is not None and cgroup.add(zygote)
+        if not limits_together:
             # The next best: a limit on the number of all processes of the sandbox's user.
             resource.prlimit(zygote, resource.RLIMIT_NPROC, (processes, processes))
         channel = BubblewrapChannel(process, zygote=os.pidfd_open(zygote), cgroup=cgroup)
+        channel.limits_together = limits_together
         os.write(release, b"1")
     except (ValueError, OSError) as error:
         process.kill()

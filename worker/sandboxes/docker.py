@@ -82,6 +82,8 @@ class DockerSandbox:
 class DockerChannel:
     """The attached streams of a container; see `Channel`."""
 
+    limits_together = True
+
     def __init__(self, container: str, stream: Any, at_end: ExitStack, api: Any, *, identity: str) -> None:
         """Take over a started container, its attached socket, and what is to be done at the end."""
         self.identity = identity

@@ -21,7 +21,8 @@ from core.errors import PlatformError, SandboxUnavailableError
 from core.lifecycle import Verdict
 from core.programs import ENTRY_FILE, Program
 from core.settings import get_settings
-from worker.sandboxes.base import MIB, Limits, Sandbox, environment
+from submissions_sandbox import scratch
+from worker.sandboxes.base import MIB, Channel, Limits, Sandbox, environment
 from worker.sandboxes.findings import Finding, failing, refuse
 from worker.sandboxes.preflight import examine
 from worker.sandboxes.runtime import LIBRARIES
@@ -150,7 +151,7 @@ def run(sandbox: Sandbox) -> SelfTest:
     from worker.runner import SubmissionRunner  # it needs this package
 
     started = time.monotonic()
-    with _listeners() as expected, closing(sandbox.open(LIMITS)) as channel:
+    with closing(sandbox.open(LIMITS)) as channel, _listeners(channel) as expected:
         try:
             runner = SubmissionRunner(channel, _probe_input(expected), LIMITS)
             runner.start()
@@ -179,7 +180,7 @@ def _results(outcomes: list["RunOutcome"]) -> tuple[Result, ...]:
 
 
 @contextmanager
-def _listeners() -> "Iterator[Expected]":
+def _listeners(channel: Channel) -> "Iterator[Expected]":
     """Listen where no sandbox may reach, and yield what the probes are told."""
     from submissions_sandbox import probe
     from submissions_sandbox.probes import Expected
@@ -197,10 +198,10 @@ def _listeners() -> "Iterator[Expected]":
             abstract_socket=name,
             loopback_port=loopback.getsockname()[1],
             memory_bytes=LIMITS.memory_bytes,
-            joint_memory=True,
+            joint_memory=channel.limits_together,
             processes=LIMITS.processes,
             scratch_bytes=LIMITS.scratch_bytes,
-            scratch_files=None,
+            scratch_files=scratch.MAX_FILES,
             shared_memory_bytes=LIMITS.shared_memory_bytes,
             open_files=LIMITS.open_files,
         )
