@@ -21,6 +21,7 @@ from core.errors import PlatformError, SandboxUnavailableError
 from core.lifecycle import Verdict
 from core.programs import ENTRY_FILE, Program
 from core.settings import get_settings
+from submissions_sandbox import scratch
 from worker.sandboxes.base import MIB, Limits, Sandbox, environment
 from worker.sandboxes.findings import Finding, failing, refuse
 from worker.sandboxes.preflight import examine
@@ -135,14 +136,19 @@ def prove(sandbox: Sandbox) -> SelfTest:
     refuse(findings, get_settings().mode)
     for finding in failing(findings, "production"):
         log.warning("development_only", finding=finding.name, detail=finding.detail)
-    found = replace(run(sandbox), findings=findings)
+    has_joint_limit = all(finding.holds for finding in findings if finding.name == "memory_limit")
+    found = replace(run(sandbox, joint_memory=has_joint_limit), findings=findings)
     if not found.holds:
         raise SandboxLeaksError(found)
     return found
 
 
-def run(sandbox: Sandbox) -> SelfTest:
+def run(sandbox: Sandbox, *, joint_memory: bool = True) -> SelfTest:
     """Run the probes in a real sandbox, in two runs, and return what each reached.
+
+    Args:
+        sandbox: what is tried.
+        joint_memory: whether its memory is limited for all processes together; see `examine`.
 
     Raises:
         SandboxUnavailableError: the sandbox does not start.
@@ -150,7 +156,7 @@ def run(sandbox: Sandbox) -> SelfTest:
     from worker.runner import SubmissionRunner  # it needs this package
 
     started = time.monotonic()
-    with _listeners() as expected, closing(sandbox.open(LIMITS)) as channel:
+    with _listeners(joint_memory=joint_memory) as expected, closing(sandbox.open(LIMITS)) as channel:
         try:
             runner = SubmissionRunner(channel, _probe_input(expected), LIMITS)
             runner.start()
@@ -179,7 +185,7 @@ def _results(outcomes: list["RunOutcome"]) -> tuple[Result, ...]:
 
 
 @contextmanager
-def _listeners() -> "Iterator[Expected]":
+def _listeners(*, joint_memory: bool) -> "Iterator[Expected]":
     """Listen where no sandbox may reach, and yield what the probes are told."""
     from submissions_sandbox import probe
     from submissions_sandbox.probes import Expected
@@ -197,10 +203,10 @@ def _listeners() -> "Iterator[Expected]":
             abstract_socket=name,
             loopback_port=loopback.getsockname()[1],
             memory_bytes=LIMITS.memory_bytes,
-            joint_memory=True,
+            joint_memory=joint_memory,
             processes=LIMITS.processes,
             scratch_bytes=LIMITS.scratch_bytes,
-            scratch_files=None,
+            scratch_files=scratch.MAX_FILES,
             shared_memory_bytes=LIMITS.shared_memory_bytes,
             open_files=LIMITS.open_files,
         )
