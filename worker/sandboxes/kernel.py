@@ -100,5 +100,5 @@ def _limits() -> Iterator[Finding]:
         ("cpu_limit", holds_cpus, f"a sandbox may use all processors: {delegate}"),
         ("swap_limit", counts_swap, "memory may be swapped out beyond its limit: turn swap off"),
     ):
-        detail = "held by a cgroup" if holds else f"the worker has no cgroup for it, so {consequence}"
+        detail = "limited" if holds else f"the worker has no cgroup for it, so {consequence}"
         yield Finding(name, holds, detail, "development_only")
