@@ -11,6 +11,7 @@ from torch import nn
 from submissions_sandbox.architectures import TensorSpec
 
 _WRAPPED = ("module", "_orig_mod")  # where DataParallel and AveragedModel, and torch.compile, keep a network
+_SHOWN_CHARACTERS = 100  # of a name: a report that is too long is none
 _TORCH_DTYPES = {"F32": torch.float32, "I64": torch.int64}
 
 
@@ -104,5 +105,5 @@ def write(tensors: Mapping[str, torch.Tensor], file: BinaryIO) -> None:
 
 
 def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:3])
+    shown = ", ".join(name[:_SHOWN_CHARACTERS] for name in names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

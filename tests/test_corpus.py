@@ -16,14 +16,15 @@ from tests.support.crawler import Visit, crawl, find
 from tests.support.plants import Plants
 from tests.support.running import Installation
 from tests.support.sandboxes import KINDS
-from tests.support.weakened import run_without
+from tests.support.weakened import read_without, run_without
 from worker.runner import RunOutcome
 from worker.sandboxes.base import MIB
 
 pytestmark = pytest.mark.timeout(300)
 
 _CASES = {case.name: case for case in read_cases()}
-_CONTROLLED = [name for name, case in _CASES.items() if case.control is not None]
+_CONTROLLED = [name for name, case in _CASES.items() if case.control and case.refused is None]
+_REFUSED = [name for name, case in _CASES.items() if case.control and case.refused is not None]
 _DISK_GROWTH_BYTES = 8 * MIB  # of one submission: rows, log lines, and SQLite's own log, which is cut at 4 MB
 _MEMORY_GROWTH_BYTES = 64 * MIB  # of the worker over the whole corpus
 
@@ -107,7 +108,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Range]:
 
 
 def _prepared(kind: str, installation: Installation, plants: Plants) -> Iterator[Range]:
-    installation.create_competition(runs_per_shard=3, limits=PHASE_LIMITS)
+    installation.create_competition(hidden=True, runs_per_shard=3, limits=PHASE_LIMITS)
     tokens = [installation.lethe("create-user", name) for name in ("attacker", "honest", "other")]
     other = f"# {plants.canary('submission')}\n{_HONEST.format(number=-1)}"
     other_id = installation.upload(other.encode(), tokens[2]).json()["id"]
@@ -144,6 +145,22 @@ def test_submission_ends_as_expected_and_leaves_nothing(site: Range, name: str) 
     site.assert_clean(before)
 
 
+def test_hidden_phase_gives_back_nothing_that_the_other_shows(site: Range) -> None:
+    cases = [case for case in _CASES.values() if case.canary is not None]
+    canaries = {case.canary for case in cases if case.canary is not None}
+    for phase, shown in (("hidden", set()), ("check", canaries)):
+        uploads = [
+            site.installation.upload(case.upload()[1], site.attacker, phase=phase).json() for case in cases
+        ]
+        ids = [uploaded["id"] for uploaded in uploads]
+        for submission_id in ids:
+            site.installation.wait_for_end(submission_id, site.attacker)
+        parameters = {"competition": ["demo"], "phase": [phase], "submission_id": ids}
+        with httpx2.Client(base_url=site.installation.url, timeout=30) as client:
+            visits = crawl(client, parameters, {"Authorization": f"Bearer {site.attacker}"})
+        assert {sighting.canary for sighting in find(canaries, visits)} == shown
+
+
 @pytest.fixture(scope="module", params=KINDS)
 def controls(request: pytest.FixtureRequest, plants: Plants) -> Iterator[dict[str, Future[list[RunOutcome]]]]:
     """The outcomes of the controls that were asked for, two sandboxes at a time."""
@@ -175,3 +192,11 @@ def test_control_succeeds_without_its_protection(
     assert any(
         verdict == control.verdict and re.search(control.message, message) for verdict, message in outcomes
     ), outcomes
+
+
+@pytest.mark.parametrize("name", _REFUSED)
+def test_upload_is_accepted_without_the_check_that_refuses_it(name: str) -> None:
+    case = _CASES[name]
+    assert case.control is not None
+    files = read_without(case.control.without, *case.upload())
+    assert re.search(case.control.message, files), files

@@ -66,6 +66,7 @@ class Case:
         attack_class: "honest" for a submission that attacks nothing, "fault" for one that merely fails.
         state, verdict, message: how the walk ends; the pattern matches the message from its start.
         refused: in their place, a pattern of the upload's refusal.
+        canary: what a hidden phase must not give back, and one that shows logs does.
         control: None for what is no attack.
     """
 
@@ -75,6 +76,7 @@ class Case:
     verdict: str
     message: str
     refused: str | None
+    canary: str | None
     control: Control | None
 
     @classmethod
@@ -89,6 +91,7 @@ class Case:
             verdict=expected.get("verdict", ""),
             message=expected.get("message", ""),
             refused=expected.get("refused"),
+            canary=expected.get("canary"),
             control=control and Control(tuple(control["without"]), control["verdict"], control["message"]),
         )
 

@@ -89,13 +89,20 @@ class Installation:
         assert ended.returncode == 0, ended.stderr
         return ended.stdout.strip()
 
-    def create_competition(self, **changes: object) -> None:
-        """Create the competition `demo` with one tiny phase and wait until it is ready."""
+    def create_competition(self, *, hidden: bool = False, **changes: object) -> None:
+        """Create the competition `demo` with a tiny phase `check` and wait until it is ready.
+
+        With `hidden` it gets another phase of that name, the same but that it gives nothing back.
+        """
         path = self.home / "competition.yaml"
-        phase = TINY_PHASE | changes
-        path.write_text(yaml.safe_dump({"version": 2, "slug": "demo", "title": "Demo", "phases": [phase]}))
+        phases = [TINY_PHASE | changes]
+        if hidden:
+            phases.append(phases[0] | {"slug": "hidden", "name": "Hidden", "show_logs": False})
+        path.write_text(yaml.safe_dump({"version": 2, "slug": "demo", "title": "Demo", "phases": phases}))
         self.lethe("create-competition", str(path))
-        self.wait(lambda: self.get("/competitions/demo/phases/check")["state"] == "ready")
+        for phase in phases:
+            address = f"/competitions/demo/phases/{phase['slug']}"
+            self.wait(lambda address=address: self.get(address)["state"] == "ready")
 
     def get(self, address: str, token: str | None = None) -> dict[str, Any]:
         """Return the JSON that the API answers."""
@@ -105,10 +112,12 @@ class Installation:
         answer: dict[str, Any] = response.json()
         return answer
 
-    def upload(self, source: bytes, token: str, *, filename: str = "submission.py") -> httpx2.Response:
+    def upload(
+        self, source: bytes, token: str, *, filename: str = "submission.py", phase: str = "check"
+    ) -> httpx2.Response:
         """Upload a submission."""
         return httpx2.post(
-            f"{self.url}/api/v1/competitions/demo/phases/check/submissions",
+            f"{self.url}/api/v1/competitions/demo/phases/{phase}/submissions",
             headers={"Authorization": f"Bearer {token}"},
             files={"file": (filename, source)},
             timeout=30,
