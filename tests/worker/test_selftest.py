@@ -21,7 +21,7 @@ from worker.sandboxes.cgroup import Cgroup
 from worker.sandboxes.selftest import LIMITS, Result, SandboxLeaksError, SelfTest
 
 _START = "import runpy; runpy.run_module('submissions_sandbox', run_name='__main__', alter_sys=True)"
-_NO_SECCOMP = "from submissions_sandbox import seccomp; seccomp.install = lambda: None"
+_NO_SECCOMP = "from submissions_sandbox import seccomp; seccomp.install = lambda *_: None"
 _KEEPS_ROOT = "from submissions_sandbox import confinement; confinement.confine = lambda: None"
 _DUMPABLE = """
 from submissions_sandbox import confinement
@@ -35,7 +35,7 @@ from submissions_sandbox import confinement
 real = confinement.confine
 confinement.confine = lambda: (real(), os.fork() or time.sleep(1000))
 """
-_NO_WIPE = "from submissions_sandbox import scratch; scratch.wipe = lambda: None"
+_NO_WIPE = "from submissions_sandbox import scratch; scratch.wipe = lambda **_: None"
 _NO_KILL = "from submissions_sandbox import forked_run; forked_run.kill_everything_else = lambda: None"
 _INHERITS = "import os; os.set_inheritable(os.open('/etc', 0), True); os.closerange = lambda *_: None"
 
