@@ -8,7 +8,7 @@ import time
 
 FOLDER = "/tmp"  # noqa: S108  # inside the sandbox it is the run's own, and its working directory
 SHARED_MEMORY = "/dev/shm"  # noqa: S108
-MAX_FILES = 65536
+MAX_FILES = 16384
 """How many files and folders each of them may hold."""
 
 

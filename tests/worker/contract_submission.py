@@ -204,6 +204,26 @@ def fill_the_scratch(net, retain, forget, val):
             file.write(bytes(1 << 20))
 
 
+def fill_with_files(net, retain, forget, val):
+    made = 0
+    for folder in ("/dev/shm", "/tmp"):
+        try:
+            while True:
+                os.mknod(f"{folder}/{made}")
+                made += 1
+        except OSError:
+            assert made <= 2 * 16384, made
+    assert made > 16384, made
+    raise OSError("both are full of files")
+
+
+def see_no_keys(net, retain, forget, val):
+    try:
+        assert Path("/proc/keys").read_text() == ""
+    except PermissionError:
+        return
+
+
 def write_elsewhere(net, retain, forget, val):
     for folder in ("/", "/usr", "/runtime/packages/submissions_sandbox", "/etc", "/dev", "/proc/sys/kernel"):
         try:

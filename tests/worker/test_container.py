@@ -49,8 +49,8 @@ _HOST_CONFIG = {
         {"Name": "core", "Hard": 1, "Soft": 1},
     ],
     "Tmpfs": {
-        "/tmp": f"exec,mode=1777,nosuid,nodev,nr_inodes=65536,size={16 * MIB}",
-        "/dev/shm": f"noexec,mode=1777,nosuid,nodev,nr_inodes=65536,size={16 * MIB}",
+        "/tmp": f"exec,mode=1777,nosuid,nodev,nr_inodes=16384,size={16 * MIB}",
+        "/dev/shm": f"noexec,mode=1777,nosuid,nodev,nr_inodes=16384,size={16 * MIB}",
         "/dev/mqueue": "ro,noexec,nosuid,nodev",
         "/dev/pts": "ro,noexec,nosuid,nodev",
     },

@@ -6,6 +6,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,6 +108,7 @@ def test_other_seed_gives_other_draws_of_every_generator(warm: Warm) -> None:
         "use_a_pool",
         "scratch_is_ours",
         "write_elsewhere",
+        "see_no_keys",
         "inherit_only_pipes",
         "signal_pid_1",
         "fork_and_come_back_twice",
@@ -145,6 +147,7 @@ def test_traces_of_a_run_do_not_reach_the_next(warm: Warm) -> None:
         ("open_a_connection", Verdict.NONZERO_EXIT, "PermissionError"),
         ("fork_forever", Verdict.NONZERO_EXIT, "BlockingIOError"),
         ("fill_the_scratch", Verdict.NONZERO_EXIT, "OSError"),
+        ("fill_with_files", Verdict.NONZERO_EXIT, "both are full of files"),
         ("speak_for_the_runner", Verdict.INVALID_OUTPUT, "channel"),
     ],
 )
@@ -250,6 +253,36 @@ def test_killed_worker_takes_its_sandbox_along(kind: str) -> None:
     if kind == "docker":
         assert remove_orphans(OWNER) >= 1
         assert remove_orphans(OWNER) == 0
+
+
+_SPINNER = """
+import os, time
+
+def unlearning(net, retain, forget, val):
+    children, until = [], time.monotonic() + 2.0
+    for _ in range(2):
+        child = os.fork()
+        if child == 0:
+            while time.monotonic() < until:
+                pass
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+    used = os.times()
+    print(used.children_user + used.children_system)
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_processes_together_get_no_more_than_their_share_of_processors(kind: str) -> None:
+    limits = replace(LIMITS, cpus=0.25, run_s=20.0, grace_s=60.0)
+    with closing(make_sandbox(kind).open(limits)) as channel:
+        runner = SubmissionRunner(channel, make_input(_SPINNER), limits)
+        runner.start()
+        outcome = runner.run(0)
+    assert outcome.verdict is Verdict.OK, outcome
+    assert float(outcome.log) < 0.9  # seconds, of 4 that they ask for and 0.5 that they may have
 
 
 @pytest.mark.docker
