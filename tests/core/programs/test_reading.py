@@ -20,7 +20,7 @@ def program_of(text: str) -> str:
 WHOLE = {
     "a docstring and constants": '"""What I do."""\nimport torch\nLR = 1e-3\nUNUSED = [1, 2]\n',
     "a registering call": "R = {}\ndef register(f): R['f'] = f\nregister(len)\n",
-    "settings of libraries": "import torch\ntorch.set_default_dtype(torch.float32)\ntorch.set_num_threads(1)\n",
+    "settings of libraries": "import torch\ntorch.set_default_dtype(torch.float32)\n",
     "seeding": "import torch\ntorch.manual_seed(0)\n",
     "an unused helper": "def helper(): raise ValueError\n",
     "a main guard": "if __name__ == '__main__':\n    for i in range(512): unlearning(1, 2, 3, 4)\n",
