@@ -19,6 +19,7 @@ from core.models import Shard, Submission, Work
 from core.storage import storage
 from tests.support.api import HIDDEN, PHASE, Streamed, on_both_databases, stream
 from tests.support.competition import HONEST
+from tests.support.uploads import notebook_of, zip_of
 
 GOOD = {"file": ("submission.py", HONEST)}
 
@@ -293,6 +294,7 @@ def test_hostile_file_name_is_stored_as_a_plain_one(client, competition, ada):
         ("C:\\my files\\läufe 1.py", "läufe 1.py"),
         ("\u202eyp.x\x00\x1b[31m\n.py", "yp.x[31m.py"),
         ("x" * 300 + ".py", "x" * 197 + ".py"),
+        ("x" * 300 + ".ipynb", "x" * 194 + ".ipynb"),
         ("/", ""),
         ("\udcff.py", ".py"),
     ],
@@ -303,3 +305,25 @@ def test_clean_filename_keeps_what_is_harmless(name, clean):
 
 def test_upload_to_hidden_phase_is_taken_too(client, competition, ada):
     assert client.post(f"{HIDDEN}/submissions", files=GOOD, headers=ada.headers).status_code == 201
+
+
+@on_both_databases
+def test_upload_of_a_notebook_says_what_is_run(client, competition, ada):
+    notebook = notebook_of("!pip install timm", "K = 1\nprint(K)", HONEST.decode())
+    answer = upload(client, ada, {"file": ("mine.ipynb", notebook)}).json()
+    assert answer["filename"] == "mine.ipynb"
+    assert [warning.partition(":")[0] for warning in answer["warnings"]] == [
+        "Only what `unlearning` needs is run",
+        "Left out",
+    ]
+    assert "code cell 1, line 1 `!pip install timm`" in answer["warnings"][1]
+    shown = client.get(f"/api/v1/submissions/{answer['id']}", headers=ada.headers).json()
+    assert shown["warnings"] == answer["warnings"]
+    assert storage().get(answer["sha256"]) == notebook
+
+
+def test_upload_of_an_archive_is_taken_and_a_broken_one_refused(client, competition, ada):
+    archive = zip_of({"submission.py": b"import losses\n" + HONEST, "losses.py": ""})
+    assert upload(client, ada, {"file": ("mine.zip", archive)}).status_code == 201
+    assert_problem(upload(client, ada, {"file": ("mine.zip", archive[:-9])}), 422, "not a zip file")
+    assert count(Submission) == 1

@@ -94,6 +94,8 @@ def unlearning(net, retain, forget, val):
         ("unlearning = 3", "defines no function unlearning"),
         ("def unlearning(net retain): pass", "SyntaxError"),
         ("import no_such_package", "ModuleNotFoundError"),
+        ("import no_such_package", "A sandbox has Python's own modules, numpy, "),
+        ("def unlearning(a, b, c, d, lr): pass", "requires lr beyond"),
         ("raise SystemExit(0)", "SystemExit"),
         ("open('/no/such/file')", "FileNotFoundError"),
         ("\x00", "SyntaxError"),
@@ -113,11 +115,12 @@ def test_file_without_a_usable_function_is_an_invalid_submission(source: str, wo
         ("unlearning(*a)", Failure.NONZERO_EXIT, "RecursionError"),
         ("raise MemoryError", Failure.OUT_OF_MEMORY, "memory ran out"),
         ("import torch; torch.empty(2**55)", Failure.OUT_OF_MEMORY, "memory ran out"),
-        ("return a[0].state_dict()", Failure.INVALID_OUTPUT, "returned a OrderedDict"),
+        ("return a[0].state_dict()", Failure.INVALID_OUTPUT, "of a state_dict write `net.load_state_dict"),
+        ("return a[0], []", Failure.INVALID_OUTPUT, "return the network alone"),
         ("del a[0].fc", Failure.INVALID_OUTPUT, "lacks fc.weight, fc.bias"),
         ("a[0].extra = a[0].fc", Failure.INVALID_OUTPUT, "has extra.weight, extra.bias"),
         ("a[0].state_dict = lambda: 1 / 0", Failure.INVALID_OUTPUT, "ZeroDivisionError"),
-        ("a[0].to('meta')", Failure.INVALID_OUTPUT, "NotImplementedError"),
+        ("a[0].to('meta')", Failure.INVALID_OUTPUT, "conv1.weight is on the meta device"),
     ],
 )
 def test_run_without_weights_says_why(body: str, expected: Failure, words: str) -> None:

@@ -208,6 +208,22 @@ def test_dataset_turns_into_a_tensor_dataset(loaders):
     assert len(TensorDataset(images, targets)) == 70
 
 
+def test_batch_is_a_mapping_too(loaders):
+    batch = next(iter(loaders.forget))
+    assert dict(batch).keys() == set(FIELDS)
+    assert {**batch}["age"] is batch["age"]
+    assert [name for name, _ in batch.items()] == list(batch.keys())
+    assert all(value is batch[name] for name, value in batch.items())
+    assert "image" in batch
+    assert "label" not in batch
+    assert batch.get("label") is None
+    assert batch[:2] == (batch["image"], batch["age_group"])
+    batch["image"] = batch["image"] / 255
+    assert batch[0].max() <= 1
+    with pytest.raises(KeyError, match="label"):
+        batch["label"] = 1
+
+
 def test_batch_survives_pickling(loaders):
     batch = next(iter(loaders.val))
     copy = pickle.loads(pickle.dumps(batch))
