@@ -21,7 +21,7 @@ from worker.sandboxes.docker import OWNER_LABEL
 FOLDER = Path(__file__).parents[1] / "submissions"
 
 PHASE_LIMITS: dict[str, Any] = {
-    "run_timeout_s": 8,
+    "run_timeout_s": 12,
     "memory_bytes": 640 * MIB,
     "processes": 48,
     "scratch_bytes": 32 * MIB,
