@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,6 +16,7 @@ from docker.errors import DockerException
 
 from tests.support.running import Installation
 from tests.support.uploads import zip_of_folder
+from worker.runner import RunOutcome
 from worker.sandboxes.base import MIB, Limits
 from worker.sandboxes.docker import OWNER_LABEL
 
@@ -55,6 +57,10 @@ class Control:
     without: tuple[str, ...]
     verdict: str
     message: str
+
+    def is_met_by(self, outcome: RunOutcome) -> bool:
+        """Say whether a run ended so."""
+        return outcome.verdict == self.verdict and bool(re.search(self.message, outcome.message))
 
 
 @dataclass(frozen=True)
