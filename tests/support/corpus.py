@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,13 +16,14 @@ from docker.errors import DockerException
 
 from tests.support.running import Installation
 from tests.support.uploads import zip_of_folder
+from worker.runner import RunOutcome
 from worker.sandboxes.base import MIB, Limits
 from worker.sandboxes.docker import OWNER_LABEL
 
 FOLDER = Path(__file__).parents[1] / "submissions"
 
 PHASE_LIMITS: dict[str, Any] = {
-    "run_timeout_s": 8,
+    "run_timeout_s": 12,
     "memory_bytes": 640 * MIB,
     "processes": 48,
     "scratch_bytes": 32 * MIB,
@@ -55,6 +57,10 @@ class Control:
     without: tuple[str, ...]
     verdict: str
     message: str
+
+    def is_met_by(self, outcome: RunOutcome) -> bool:
+        """Say whether a run ended so."""
+        return outcome.verdict == self.verdict and bool(re.search(self.message, outcome.message))
 
 
 @dataclass(frozen=True)

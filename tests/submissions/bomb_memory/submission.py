@@ -6,7 +6,5 @@ LIMIT = 640 * 2**20  # the phase's
 
 
 def unlearning(net, retain, forget, val):
-    hoard = []
-    for _ in range(3 * LIMIT // 2 // 2**26):
-        hoard.append(torch.ones(2**24))  # 64 MiB, every page of it written
+    hoard = [torch.ones(2**24) for _ in range(3 * LIMIT // 2 // 2**26)]  # every page of it written
     raise RuntimeError(f"BREACH: {len(hoard)} times 64 MiB")

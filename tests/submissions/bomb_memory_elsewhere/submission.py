@@ -1,5 +1,6 @@
 """Takes memory past the limit where a limit of one process does not count it: one kind after the other."""
 
+import contextlib
 import mmap
 import os
 import signal
@@ -76,10 +77,8 @@ def exceeds(kind):
         finally:
             os._exit(0)
     end = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     return end
 
 

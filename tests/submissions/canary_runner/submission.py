@@ -7,7 +7,19 @@ import platform
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 COLUMN = ("x86_64", "aarch64").index(platform.machine())
-FILES = ("environ", "maps", "smaps", "mem", "stack", "syscall", "auxv", "pagemap", "io", "personality", "timers")
+FILES = (
+    "environ",
+    "maps",
+    "smaps",
+    "mem",
+    "stack",
+    "syscall",
+    "auxv",
+    "pagemap",
+    "io",
+    "personality",
+    "timers",
+)
 FOLDERS = ("fd", "fdinfo", "map_files", "ns")
 PTRACE_SEIZE, SELF = 0x4206, "/proc/1/task/1"
 

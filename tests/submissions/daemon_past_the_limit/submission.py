@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-LIMIT_S = 8  # the phase's
+LIMIT_S = 12  # the phase's
 
 
 def be_deaf():

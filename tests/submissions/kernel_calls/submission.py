@@ -1,4 +1,4 @@
-"""Makes the calls that reach into other processes or into rarely used and often broken parts of the kernel."""
+"""Makes the calls that reach into other processes or into rarely used parts of the kernel."""
 
 import ctypes
 import os

@@ -7,10 +7,10 @@ import platform
 
 # Machine code that asks for the process id: by the 32-bit table, and by the x32 table.
 CODE = {
-    "ia32": bytes.fromhex("b814000000" "cd80" "c3"),  # mov eax, 20; int 0x80; ret
-    "ia32 ptrace": bytes.fromhex("53" "b81a000000" "31db" "31c9" "31d2" "31f6" "cd80" "5b" "c3"),
-    "x32": bytes.fromhex("b827000040" "0f05" "c3"),  # mov eax, 0x40000027; syscall; ret
-    "x32 ptrace": bytes.fromhex("b809020040" "31ff" "31f6" "31d2" "4d31d2" "0f05" "c3"),
+    "ia32": bytes.fromhex("b814000000cd80c3"),  # mov eax, 20; int 0x80; ret
+    "ia32 ptrace": bytes.fromhex("53b81a00000031db31c931d231f6cd805bc3"),
+    "x32": bytes.fromhex("b8270000400f05c3"),  # mov eax, 0x40000027; syscall; ret
+    "x32 ptrace": bytes.fromhex("b80902004031ff31f631d24d31d20f05c3"),
 }
 
 

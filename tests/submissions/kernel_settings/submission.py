@@ -33,7 +33,14 @@ ELSEWHERE = [
     "/sys/firmware/efi/efivars",
     "/sys/fs/bpf/x",
 ]
-CGROUP = ("release_agent", "notify_on_release", "cgroup.procs", "tasks", "memory.max", "memory.limit_in_bytes")
+CGROUP = (
+    "release_agent",
+    "notify_on_release",
+    "cgroup.procs",
+    "tasks",
+    "memory.max",
+    "memory.limit_in_bytes",
+)
 READ = {"kcore", "kmsg"}
 
 
@@ -64,7 +71,12 @@ def opened():
 
 
 def made():
-    for folder in ("/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids", "/sys/fs/cgroup/unified"):
+    for folder in (
+        "/sys/fs/cgroup",
+        "/sys/fs/cgroup/memory",
+        "/sys/fs/cgroup/pids",
+        "/sys/fs/cgroup/unified",
+    ):
         with contextlib.suppress(OSError):
             os.mkdir(f"{folder}/lethe-attack")
             os.rmdir(f"{folder}/lethe-attack")

@@ -30,7 +30,9 @@ def sockets():
             yield f"\0{name}"
     yield from ENGINES
     for folder, inner, names in os.walk("/"):
-        inner[:] = [name for name in inner if os.path.join(folder, name) not in {"/proc", "/sys", "/usr", "/runtime"}]
+        inner[:] = [
+            name for name in inner if os.path.join(folder, name) not in {"/proc", "/sys", "/usr", "/runtime"}
+        ]
         for path in (os.path.join(folder, name) for name in names):
             with contextlib.suppress(OSError):
                 if stat.S_ISSOCK(os.lstat(path).st_mode):
