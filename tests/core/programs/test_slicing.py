@@ -143,7 +143,7 @@ DROPS = {
     "an assertion": "assert K == 2",
     "a driver's loop": "for i in range(512):\n    unlearning()\n    state = K",
     "a driver's call": "result = unlearning()",
-    "a driver's loop that keeps books": "H[0] = 1\nfor i in range(3):\n    unlearning()",
+    "a driver's loop that keeps books": "for i in range(3):\n    H[i] = unlearning()",
     "a helper's call that needs a loader": "loader = download()\ndef train(x): H['n'] = x\ntrain(loader)",
     "a method's call that needs a loader": "loader = download()\nH.update(loader)",
     "a main guard's driver": "if __name__ == '__main__':\n    main(download())",
@@ -158,9 +158,7 @@ DROPS = {
 def test_slice_drops(case: str) -> None:
     needed = ["K = 1", "H = {}", "def unlearning():", "    return K, H"]
     text = "\n".join([*needed[:2], DROPS[case], *needed[2:]])
-    kept = lines(text)
-    expected = [*needed[:2], "H[0] = 1", *needed[2:]] if "keeps books" in case else needed
-    assert kept == expected
+    assert lines(text) == needed
 
 
 def test_main_guard_of_a_notebook_is_taken_and_of_a_file_is_not() -> None:
