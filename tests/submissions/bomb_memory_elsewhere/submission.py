@@ -10,19 +10,13 @@ import time
 LIMIT, STEP = 640 * 2**20, 2**24  # the phase's limit; 16 MiB
 ENOUGH = 5 * LIMIT // 4
 KEPT = []
+BYTES = b"\1" * STEP
 
 
 def shared_mapping():
     while True:
         KEPT.append(mmap.mmap(-1, STEP))
-        KEPT[-1].write(b"\1" * STEP)
-        yield STEP
-
-
-def memory_files():
-    while True:
-        KEPT.append(os.memfd_create("bomb"))
-        os.write(KEPT[-1], b"\1" * STEP)
+        KEPT[-1].write(BYTES)
         yield STEP
 
 
@@ -57,7 +51,6 @@ def by_children(act):
 
 KINDS = {
     "shared mappings": shared_mapping,
-    "memory files": memory_files,
     "several processes": lambda: by_children(hoard),
     "socket buffers": lambda: by_children(fill_sockets),
 }
