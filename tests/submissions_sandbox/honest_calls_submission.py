@@ -19,14 +19,18 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import shared_memory
 from pathlib import Path
 
+import joblib
 import numpy as np
+import pandas as pd
 import torch
+from sklearn.ensemble import RandomForestClassifier
 from torch import nn
 from torch.utils.data import DataLoader
 
 
 def unlearning(net, retain, forget, val):
-    for step in (train, compute, start_processes, run_programs, use_files, use_threads, keep_time, talk):
+    steps = (train, compute, fit, start_processes, run_programs, use_files, use_threads, keep_time, talk)
+    for step in steps:
         step(net, retain)
     return net
 
@@ -51,6 +55,15 @@ def compute(net, retain):
     np.save("matrix.npy", matrix)
     assert np.load("matrix.npy", mmap_mode="r").shape == (64, 64)
     torch.linalg.eigh(torch.from_numpy(matrix @ matrix.T))
+
+
+def fit(net, retain):
+    inputs, targets = np.random.default_rng(0).normal(size=(100, 4)), np.arange(100) % 2
+    for backend in ("loky", "threading", "multiprocessing"):
+        assert joblib.Parallel(n_jobs=2, backend=backend)(joblib.delayed(abs)(x) for x in (-1, -2)) == [1, 2]
+    RandomForestClassifier(8, n_jobs=2).fit(inputs, targets)
+    pd.DataFrame(inputs).to_csv("table.csv")
+    assert len(pd.read_csv("table.csv")) == 100
 
 
 def start_processes(net, retain):
