@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from types import TracebackType
 from typing import IO, BinaryIO, Self, cast
@@ -48,7 +50,7 @@ class EvaluatorProcess:
 
     def __init__(self, phase: Phase) -> None:
         parts = BundleParts.of(phase)
-        self._setup = {"architecture": phase.architecture, "parts": vars(parts)}
+        self.setup: dict[str, object] = {"architecture": phase.architecture, "parts": vars(parts)}
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -57,12 +59,21 @@ class EvaluatorProcess:
             stdout=subprocess.PIPE,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
-        self._send(protocol.pack_json(Kind.SETUP, self._setup))
+        self._send(protocol.pack_json(Kind.SETUP, self.setup))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End the process."""
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
@@ -106,6 +117,35 @@ class EvaluatorProcess:
             self._process.stdin.flush()
         except OSError as error:
             raise EvaluatorError(f"the evaluator takes no weights: {error}") from error
+
+
+_kept: list[EvaluatorProcess] = []
+"""The evaluator that this process used last, idle now; at most one."""
+
+
+@contextmanager
+def kept_evaluator(phase: Phase) -> Iterator[EvaluatorProcess]:
+    """Yield an evaluator for the models of a phase, and keep it for the next submission.
+
+    To start one takes seconds, most of them for torch. It is ended when something fails while it is in use,
+    or when another phase is measured.
+    """
+    wanted = EvaluatorProcess(phase)
+    if _kept and not (_kept[0].is_alive and _kept[0].setup == wanted.setup):
+        end_kept_evaluator()
+    evaluator = _kept.pop() if _kept else wanted.__enter__()
+    try:
+        yield evaluator
+    except BaseException:
+        evaluator.close()
+        raise
+    _kept.append(evaluator)
+
+
+def end_kept_evaluator() -> None:
+    """End the evaluator that is kept, if there is one."""
+    while _kept:
+        _kept.pop().close()
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:

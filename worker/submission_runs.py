@@ -14,7 +14,7 @@ from core.settings import get_settings
 from core.storage import storage
 from core.submissions import RunResult
 from submissions_sandbox.architectures import Architecture
-from worker.evaluator import EvaluatorProcess, OverflowingModelError
+from worker.evaluator import EvaluatorProcess, OverflowingModelError, kept_evaluator
 from worker.isolation import FreshSandboxes, Runner, open_runner
 from worker.lease import Lease
 from worker.preparation import load_bundle
@@ -34,7 +34,7 @@ def run_shard(lease: Lease) -> None:
         stored = {run.run_index for run in submissions.list_runs(session, submission.id)}
     missing = [index for index in range(shard.start, shard.stop) if index not in stored]
     if missing:
-        with EvaluatorProcess(submission.phase) as evaluator, _open_runner(submission) as runner:
+        with kept_evaluator(submission.phase) as evaluator, _open_runner(submission) as runner:
             run_all(ShardRuns(lease, submission, runner, evaluator), missing)
     with db.transaction() as session:
         if submissions.is_wanted(session, submission.id):

@@ -11,6 +11,14 @@ from core.models import Phase
 from tests.support.competition import make_phase
 from tests.support.running import TINY_PHASE
 from worker import tasks
+from worker.evaluator import end_kept_evaluator
+
+
+@pytest.fixture(autouse=True)
+def _ends_the_evaluator() -> Iterator[None]:
+    """The next test has another home, whose storage a kept evaluator does not know."""
+    yield
+    end_kept_evaluator()
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_rescoring_ranks_by_the_new_shows_both_and_opens_no_sandbox(
 
     for place, name in (
         (submission_runs, "find_sandbox"),
-        (submission_runs, "EvaluatorProcess"),
+        (submission_runs, "kept_evaluator"),
         (BubblewrapSandbox, "open"),
         (DockerSandbox, "open"),
         (evaluation.Evaluator, "evaluate"),
