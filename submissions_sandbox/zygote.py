@@ -54,13 +54,14 @@ def serve() -> None:
 
 def _receive_inputs() -> tuple[Setup, Inputs]:
     setup = Setup(**cast("dict[str, Any]", unpack_json(_receive(Kind.SETUP))))
-    if setup.device != "cpu" and not _forked_child_finds_gpu():
-        raise RuntimeError("the sandbox was given no GPU that torch can use")
     architecture = architectures.Architecture.from_dict(setup.architecture)
     net = architectures.build(architecture)
     net.load_state_dict(load(_receive(Kind.ORIGINAL)))
     loaders = loaders_from_bytes(_receive(Kind.DATA))
     source = _receive(Kind.SOURCE)
+    # With all read, so that the worker does not meet a closed stream before it hears of this.
+    if setup.device != "cpu" and not _forked_child_finds_gpu():
+        raise RuntimeError("the sandbox was given no GPU that torch can use")
     specs = architectures.tensor_specs(architecture)
     inputs = Inputs(net.eval(), loaders, source, specs, setup.device)
     rehearse(inputs)

@@ -1,6 +1,7 @@
 import io
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,16 @@ def _execute(source: str, seed: int = 1) -> bytes:
     output = io.BytesIO()
     execute(_inputs(source), seed=seed, output=output)
     return output.getvalue()
+
+
+def test_run_gets_the_net_on_the_phases_device() -> None:
+    source = """
+def unlearning(net, retain, forget, val):
+    assert {str(p.device) for p in net.parameters()} == {"meta"}
+    return net.to_empty(device="cpu")
+"""
+    inputs = replace(_inputs(source), device="meta")  # the one device beside the CPU that is everywhere
+    execute(inputs, seed=1, output=io.BytesIO())
 
 
 def _failure(source: str) -> RunFailedError:

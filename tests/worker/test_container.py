@@ -3,15 +3,17 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import docker
 import pytest
 
-from core.errors import SandboxUnavailableError
+from core.errors import PlatformError, SandboxUnavailableError
 from core.settings import get_settings
 from submissions_sandbox.system_calls import ALLOWED
-from tests.support.sandboxes import LIMITS, MIB, OWNER, make_sandbox
+from tests.support.sandboxes import LIMITS, MIB, OWNER, make_input, make_sandbox
+from worker.runner import SubmissionRunner
 from worker.sandboxes import BubblewrapSandbox
 from worker.sandboxes.base import Limits
 from worker.sandboxes.container import ContainerSpec, container_options
@@ -117,6 +119,14 @@ def test_gpu_phase_on_a_worker_without_one_is_refused() -> None:
         DockerSandbox(get_settings().sandbox_image, owner=OWNER).open(on_gpu)
     with pytest.raises(SandboxUnavailableError, match="docker sandbox"):
         BubblewrapSandbox().open(on_gpu)
+
+
+def test_sandbox_that_was_given_no_gpu_is_a_fault_of_the_platform() -> None:
+    on_gpu = replace(LIMITS, device="cuda")
+    with closing(make_sandbox("docker").open(LIMITS)) as channel:
+        runner = SubmissionRunner(channel, make_input(""), on_gpu)
+        with pytest.raises(PlatformError, match="no GPU that torch can use"):
+            runner.start()
 
 
 def test_unknown_runtime_is_an_unavailable_sandbox() -> None:
