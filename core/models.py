@@ -204,7 +204,7 @@ class Run(Base):
     run_index: Mapped[int]
     verdict: Mapped[Verdict]
     message: Mapped[str] = mapped_column(Text, default="")
-    log: Mapped[str] = mapped_column(Text, default="")
+    log: Mapped[str] = mapped_column(Text, default="", deferred=True)
     evaluation_sha256: Mapped[str | None] = mapped_column(Sha256)
     sandbox: Mapped[str | None] = mapped_column(String(200))
     seconds: Mapped[float]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, undefer
 
 from core import competitions, programs, rescoring, shards
 from core.errors import NotFoundError, UploadTooLargeError
@@ -137,11 +137,10 @@ def find(session: Session, submission_id: UUID) -> Submission:
     return submission
 
 
-def list_runs(session: Session, submission_id: UUID) -> list[Run]:
+def list_runs(session: Session, submission_id: UUID, *, with_logs: bool = False) -> list[Run]:
     """Return the runs that have ended, in order of their index."""
-    return list(
-        session.scalars(select(Run).where(Run.submission_id == submission_id).order_by(Run.run_index))
-    )
+    query = select(Run).where(Run.submission_id == submission_id).order_by(Run.run_index)
+    return list(session.scalars(query.options(undefer(Run.log)) if with_logs else query))
 
 
 def find_failed_run(session: Session, submission_id: UUID) -> Run | None:
@@ -198,7 +197,10 @@ def begin(session: Session, submission_id: UUID) -> bool:
 
 
 def record_run(session: Session, submission_id: UUID, run_index: int, result: RunResult) -> None:
-    """Store how a run ended, once; the last one enqueues scoring, a failed one fails the submission."""
+    """Store how a run ended, once; the last one enqueues scoring, a failed one fails the submission.
+
+    What it printed is stored only in a phase that shows logs: elsewhere nobody may have what it may hold.
+    """
     submission = _lock(session, submission_id)
     if submission.state is not SubmissionState.RUNNING:
         return
@@ -211,7 +213,7 @@ def record_run(session: Session, submission_id: UUID, run_index: int, result: Ru
             run_index=run_index,
             verdict=result.verdict,
             message=_storable(result.message)[:_MAX_MESSAGE_CHARACTERS],
-            log=_storable(result.log),
+            log=_storable(result.log) if submission.phase.show_logs else "",
             evaluation_sha256=result.evaluation_sha256,
             sandbox=result.sandbox,
             seconds=result.seconds,

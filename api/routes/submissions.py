@@ -83,7 +83,9 @@ def show_submission(submission_id: UUID, user: CurrentUser, session: ReadingSess
 def list_runs(submission_id: UUID, user: CurrentUser, session: ReadingSession) -> RunList:
     """Return the runs of a submission of yours that have ended; a hidden phase shows only which failed."""
     submission = _find_own(session, submission_id, user)
-    runs = disclosure.runs(submission, submissions.list_runs(session, submission.id))
+    runs = disclosure.runs(
+        submission, submissions.list_runs(session, submission.id, with_logs=submission.phase.show_logs)
+    )
     return RunList(
         n_models=submission.phase.n_models, runs=[RunAnswer.of(submission.phase, run) for run in runs]
     )
@@ -101,7 +103,9 @@ def read_log(submission_id: UUID, user: CurrentUser, session: ReadingSession) ->
     Control characters are written out, so that the text is harmless in a terminal too.
     """
     submission = _find_own(session, submission_id, user)
-    text = disclosure.log_text(submission, submissions.list_runs(session, submission.id))
+    text = disclosure.log_text(
+        submission, submissions.list_runs(session, submission.id, with_logs=submission.phase.show_logs)
+    )
     return PlainTextResponse(text, headers={"Content-Security-Policy": "default-src 'none'; sandbox"})
 
 

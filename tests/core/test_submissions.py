@@ -159,7 +159,7 @@ def test_failed_run_fails_the_submission_names_the_run_and_ends_its_shards() -> 
 
 
 def test_record_run_hostile_text_is_stored_without_what_databases_refuse() -> None:
-    submission = make_submission(make_phase())
+    submission = make_submission(make_phase(show_logs=True))
     hostile = "a\0b\ud800c" + "x" * 10_000
     _record(submission.id, 0, RunResult(Verdict.NONZERO_EXIT, seconds=1.0, message=hostile, log=hostile))
     failed = read_submission(submission.id)
@@ -167,6 +167,14 @@ def test_record_run_hostile_text_is_stored_without_what_databases_refuse() -> No
     assert len(failed.message) == 4000
     with db.reading() as session:
         assert len(submissions.list_runs(session, submission.id)[0].log) == len(hostile)
+
+
+@pytest.mark.parametrize(("show_logs", "stored"), [(True, "a face"), (False, "")])
+def test_record_run_keeps_a_log_only_where_the_phase_shows_it(show_logs: bool, stored: str) -> None:
+    submission = make_submission(make_phase(show_logs=show_logs))
+    _record(submission.id, 0, RunResult(Verdict.OK, seconds=1.0, evaluation_sha256="0" * 64, log="a face"))
+    with db.reading() as session:
+        assert submissions.list_runs(session, submission.id, with_logs=True)[0].log == stored
 
 
 def test_run_seed_depends_on_secret_submission_and_index() -> None:
