@@ -67,7 +67,20 @@ def bind(module: ModuleType, *, device: torch.device) -> Callable[..., object]:
     except (TypeError, ValueError):  # something built in does not say
         return function  # type: ignore[no-any-return]
     names = {**getattr(function, "__globals__", {}), **vars(module), "device": device}
-    return partial(function, **_further(parameters, names))
+    return _filled(function, _further(parameters, names))
+
+
+def _filled(
+    function: Callable[..., object], further: Mapping[inspect.Parameter, object]
+) -> Callable[..., object]:
+    """Return the function with values for parameters beyond the four, by name where they have one."""
+    unnamed = [value for key, value in further.items() if key.kind is inspect.Parameter.POSITIONAL_ONLY]
+    named = {
+        key.name: value for key, value in further.items() if key.kind is not inspect.Parameter.POSITIONAL_ONLY
+    }
+    if not unnamed:
+        return partial(function, **named)
+    return lambda *arguments: function(*arguments, *unnamed, **named)
 
 
 def _check_runs(function: Callable[..., object]) -> None:
@@ -80,8 +93,10 @@ def _check_runs(function: Callable[..., object]) -> None:
         )
 
 
-def _further(parameters: list[inspect.Parameter], names: Mapping[str, object]) -> dict[str, object]:
-    """Return what the required parameters beyond the four get, by their names."""
+def _further(
+    parameters: list[inspect.Parameter], names: Mapping[str, object]
+) -> dict[inspect.Parameter, object]:
+    """Return what the required parameters beyond the four get, in order."""
     positional = [parameter for parameter in parameters if parameter.kind in _POSITIONAL]
     takes_any = any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters)
     if len(positional) < len(PARAMETERS) and not takes_any:
@@ -90,10 +105,10 @@ def _further(parameters: list[inspect.Parameter], names: Mapping[str, object]) -
         )
     keyword_only = [parameter for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
     further = [*positional[len(PARAMETERS) :], *keyword_only]
-    required = [parameter.name for parameter in further if parameter.default is inspect.Parameter.empty]
-    if missing := [name for name in required if name not in names]:
+    required = [parameter for parameter in further if parameter.default is inspect.Parameter.empty]
+    if missing := [parameter.name for parameter in required if parameter.name not in names]:
         raise UnusableEntryError(
             f"{NAME} requires {', '.join(missing)} beyond {_SIGNATURE}; give a default value, or define a "
             "top-level name like it"
         )
-    return {name: names[name] for name in required}
+    return {parameter: names[parameter.name] for parameter in required}

@@ -24,7 +24,7 @@ def take(module: nn.Module, specs: Mapping[str, TensorSpec]) -> dict[str, torch.
 
     Wrappers that only add a prefix to all names (DataParallel, AveragedModel, compiled modules) are taken
     off. What a weight is computed from, by pruning or a parametrization, becomes the weight that the network
-    computes with.
+    computes with in eval mode, which the module is left in.
 
     Raises:
         WrongWeightsError: a missing, unknown or wrongly shaped tensor, named.
@@ -60,7 +60,8 @@ def _unwrapped(module: nn.Module, specs: Mapping[str, TensorSpec]) -> nn.Module:
 
 
 def _folded(module: nn.Module, specs: Mapping[str, TensorSpec]) -> dict[str, torch.Tensor]:
-    """Return the state_dict with each weight as the network computes with it."""
+    """Return the state_dict with each weight as the network, in eval mode, computes with it."""
+    module.eval()  # in training mode a parametrization may move at each look, as spectral_norm does
     state = module.state_dict()
     for name in [name for name in specs if name not in state]:
         owner, _, leaf = name.rpartition(".")

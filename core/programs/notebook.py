@@ -17,8 +17,10 @@ _RUN_CELL_MAGICS = frozenset({"%%time", "%%capture", "%%prun"})
 _MAGIC_LINE = re.compile(r"(?P<indent>[ \t]*)(?:[%!?]|[\w.*]+\?|[\w.]+(?:, *[\w.]+)* *= *[%!])")
 _WRITTEN_FILE = re.compile(r"%%(?:writefile|file)\s+(?P<append>-a\s+)?(?P<path>\S+)\s*")
 _WORKING_FOLDER = "/kaggle/working/"
+# A string that does not end is taken to where it must end: given up, it would be tried from each quote anew.
 _TOKEN = re.compile(
-    r"""(?:\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
+    r"""\"{3}(?:\\.|[^\\])*?(?:\"{3}|\\?\Z)|'{3}(?:\\.|[^\\])*?(?:'{3}|\\?\Z)"""
+    r"""|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?"""
     r"|\#[^\n]*|\\\n|[^\"'\#\[\](){}\\\n]+|.",
     re.DOTALL,
 )

@@ -62,6 +62,15 @@ def _read_files(unpacked: Mapping[str, bytes]) -> Program:
 
 def _read_entry(files: dict[str, bytes], entry: bytes, *, is_notebook: bool) -> Program:
     """Put the entry file, sliced where it must be, beside the other files."""
+    try:
+        return _put_entry(files, entry, is_notebook=is_notebook)
+    except (ValueError, RecursionError, MemoryError):  # a number too long to be written, a text too deep
+        raise InvalidSubmissionError(
+            "The file cannot be looked into: something in it is nested too deeply, or a number is too long."
+        ) from None
+
+
+def _put_entry(files: dict[str, bytes], entry: bytes, *, is_notebook: bool) -> Program:
     if is_notebook:
         content = read_notebook(entry)
         files = {**files, **content.files}
@@ -86,8 +95,6 @@ def _slice(module: ast.Module, source: Source, *, is_notebook: bool) -> Slice:
         return slice_module(module, entry=ENTRY_POINT, as_script=is_notebook)
     except SyntaxError as error:
         raise InvalidSubmissionError(f"Syntax error in {source.place(error.lineno)}: {error.msg}.") from None
-    except (RecursionError, MemoryError):
-        raise InvalidSubmissionError("The file cannot be looked into: it is nested too deeply.") from None
 
 
 def _check_entry(sliced: Slice) -> list[str]:

@@ -74,6 +74,11 @@ def test_parametrized_weights_are_those_that_the_network_computes_with(net: Any)
     assert_same_network(net, net)
 
 
+def test_parametrization_that_moves_in_training_is_read_in_eval_mode(net: Any) -> None:
+    parametrizations.spectral_norm(net.fc)
+    assert_same_network(net.train(), copy.deepcopy(net))
+
+
 def test_weight_norm_of_old_is_refused_with_what_to_do(net: Any) -> None:
     with pytest.warns(FutureWarning):
         nn.utils.weight_norm(net.conv1)

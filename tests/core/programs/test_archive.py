@@ -48,6 +48,17 @@ def test_packages_and_data_come_along_as_they_are() -> None:
     assert program.to_bytes() == read("again.ZIP", zip_of(dict(reversed(files.items())))).to_bytes()
 
 
+def test_name_that_the_reader_takes_in_place_of_the_written_one_is_checked_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def renamed(self: zipfile.ZipInfo) -> None:  # as newer Pythons do for the field of a Unicode path
+        self.filename = "../escaped.py" if self.filename == "data.bin" else self.filename
+
+    data = zip_of({**ENTRY, "data.bin": "x"})
+    monkeypatch.setattr(zipfile.ZipInfo, "_decodeExtra", renamed)
+    assert "leads out of the archive" in refused(data)
+
+
 def test_what_systems_leave_behind_is_left_out() -> None:
     junk = ["__MACOSX/._submission.py", ".DS_Store", "pkg/__pycache__/a.cpython-311.pyc", ".git/config"]
     program = read("a.zip", zip_of({**ENTRY, **dict.fromkeys(junk, "x")}))

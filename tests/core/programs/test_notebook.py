@@ -152,3 +152,23 @@ def test_notebook_is_refused_and_says_why(case: str) -> None:
 @pytest.mark.parametrize("metadata", [{}, None, 3, {"kernelspec": None}, {"kernelspec": {"name": "my-env"}}])
 def test_kernel_without_a_language_is_taken(metadata: object) -> None:
     assert read("a.ipynb", notebook_of(HONEST, metadata=metadata)).files
+
+
+LONG = {
+    "quotes behind backslashes": '\\"',
+    "other quotes behind backslashes": "\\'",
+    "strings that do not end": '"x\n',
+    "three quotes behind backslashes": "'''\\",
+    "text behind three quotes": 'a"""\\"""\\',
+    "backslashes": "\\",
+    "names": "a,",
+    "questions": "a.b*",
+    "magics": "!x\n",
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("case", LONG)
+def test_long_text_beside_a_magic_is_read_in_time(case: str) -> None:
+    part = LONG[case]
+    assert read_notebook(notebook_of("!x\n" + part * (200_000 // len(part)))).magics

@@ -139,6 +139,10 @@ REFUSED = {
     "dots": (EMPTY.encode() + b"\nx" + b".a" * 50_000, "nested|parsed|Syntax"),
     "a sum": (EMPTY.encode() + b"\nx = 1" + b"+1" * 50_000, "nested|parsed|Syntax"),
     "branches": (EMPTY.encode() + b"\nif x: pass" + b"\nelif x: pass" * 5000, "nested|parsed|Syntax"),
+    "a dropped number": (
+        b"import requests\n" + EMPTY.encode() + b"\nfor i in a(0x" + b"f" * 5000 + b")(): 0",
+        "too long",
+    ),
     "too long": (EMPTY.encode() + b"\n#" * 140_000, "280,046 characters"),
 }
 
