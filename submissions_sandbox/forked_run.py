@@ -11,13 +11,16 @@ from collections.abc import Callable
 from io import TextIOWrapper
 from typing import NamedTuple, NoReturn, cast
 
+from submissions_sandbox.offheap import OffHeap
 from submissions_sandbox.outgoing import Outgoing
-from submissions_sandbox.protocol import Failure, ProtocolError, unpack_json
+from submissions_sandbox.protocol import Failure
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _TICK_MS = 100  # how late an end without a report is noticed
-_READ_BYTES = 1 << 16
-_MAX_REPORT_BYTES = 1 << 16
+_MAX_REPORT_BYTES = 1 << 16  # the worker takes no longer FAILED frame
+_MAX_MESSAGE_CHARACTERS = 2000  # JSON makes 12 bytes of some of them
+_REPORT_END = b"\n"
+_SUCCESS = b"{}" + _REPORT_END
 
 
 class RunFailedError(Exception):
@@ -30,11 +33,15 @@ class RunFailedError(Exception):
 
 
 class Ended(NamedTuple):
-    """How a run ended: `failure` is None if it says that it has written its weights."""
+    """How a run ended.
+
+    Attributes:
+        failure: None if the run says that it has written its weights.
+        message: why it failed; None where its own report says that, which PID 1 passes on unread.
+    """
 
     failure: Failure | None
-    message: str
-    log: bytes
+    message: str | None
 
 
 class ForkedRun:
@@ -60,28 +67,42 @@ class ForkedRun:
         os.close(report_end)
         for pipe in (self._printed, self._reported):
             os.set_blocking(pipe, False)  # even dead, a run may hold on to the other end for a moment
-        self._log = bytearray()
-        self._report = bytearray()
+        self._log = OffHeap(log_bytes + 1)  # more than may come, to see that more comes
+        self._report = OffHeap(_MAX_REPORT_BYTES + 1)
         self._exit_status = 0
+
+    @property
+    def log(self) -> memoryview:
+        """What the run printed, as far as it may; let go of it before `forget`."""
+        return self._log.view()[: self._log_bytes]
+
+    @property
+    def report(self) -> memoryview:
+        """The payload of a FAILED frame, for a run that ended without a message; as for `log`."""
+        return self._report.view()
+
+    def forget(self) -> None:
+        """Let go of all that the run said, before another is forked."""
+        self._log.forget()
+        self._report.forget()
 
     def wait(self) -> Ended:
         """Wait for the run's end or for its limits, then kill everything that it started."""
         in_time = self._watch()
         kill_everything_else()
-        while self._collect(self._printed, self._log) and len(self._log) <= self._log_bytes:
+        while self._log.fill(self._printed):
             pass
-        while self._collect(self._reported, self._report) and len(self._report) <= _MAX_REPORT_BYTES:
+        while self._report.fill(self._reported):
             pass
         os.close(self._printed)
         os.close(self._reported)
-        log = bytes(self._log[: self._log_bytes])
         if len(self._log) > self._log_bytes:
-            return Ended(Failure.LOG_LIMIT, f"the run printed more than {self._log_bytes} bytes", log)
+            return Ended(Failure.LOG_LIMIT, f"the run printed more than {self._log_bytes} bytes")
         if not in_time:
-            return Ended(Failure.TIMEOUT, f"the run took more than {self._run_s:g} seconds", log)
+            return Ended(Failure.TIMEOUT, f"the run took more than {self._run_s:g} seconds")
         if not self._report:
-            return Ended(Failure.NONZERO_EXIT, _describe(self._exit_status), log)
-        return _read_report(bytes(self._report), log)
+            return Ended(Failure.NONZERO_EXIT, _describe(self._exit_status))
+        return _read_report(self.report)
 
     def _watch(self) -> bool:
         """Collect what the run prints and reports until it ends or floods; False if time runs out."""
@@ -96,9 +117,9 @@ class ForkedRun:
             for fd, _ in poller.poll(_TICK_MS):
                 if fd == _STDIN:  # the worker is gone, or speaks out of turn
                     os._exit(0)
-                if not (self._send() if fd == _STDOUT else self._collect(fd, pipes[fd])):
+                if not (self._send() if fd == _STDOUT else pipes[fd].fill(fd)):
                     poller.unregister(fd)
-            if self._report.endswith(b"\n") or len(self._report) > _MAX_REPORT_BYTES:
+            if self.report[-1:] == _REPORT_END or len(self._report) > _MAX_REPORT_BYTES:
                 return True
             if len(self._log) > self._log_bytes:
                 return True
@@ -114,15 +135,6 @@ class ForkedRun:
     def _send(self) -> bool:
         self._outgoing.send_some()
         return bool(self._outgoing)
-
-    @staticmethod
-    def _collect(pipe: int, into: bytearray) -> bool:
-        try:
-            data = os.read(pipe, _READ_BYTES)
-        except BlockingIOError:
-            return False
-        into += data
-        return bool(data)
 
 
 def kill_everything_else() -> None:
@@ -155,10 +167,10 @@ def _run_in_child(body: Callable[[], None], *, printed_end: int, report_end: int
         try:
             body()
         except RunFailedError as error:
-            report = {"failure": error.failure, "message": error.message}
+            report = {"failure": error.failure, "message": error.message[:_MAX_MESSAGE_CHARACTERS]}
         sys.stdout.flush()
         sys.stderr.flush()
-        os.write(report_end, json.dumps(report).encode() + b"\n")
+        os.write(report_end, json.dumps(report).encode() + _REPORT_END)
         exit_status = 0
     except BaseException:  # noqa: BLE001  # nothing of this process may reach PID 1's own code
         traceback.print_exc()
@@ -166,13 +178,16 @@ def _run_in_child(body: Callable[[], None], *, printed_end: int, report_end: int
         os._exit(exit_status)
 
 
-def _read_report(report: bytes, log: bytes) -> Ended:
-    try:
-        content = unpack_json(report)
-        failure = Failure(cast("str", content["failure"])) if content else None
-    except (ProtocolError, KeyError, ValueError):
-        return Ended(Failure.INVALID_OUTPUT, "the run wrote over the channel of its runner", log)
-    return Ended(failure, str(content.get("message", "")), log)
+def _read_report(report: memoryview) -> Ended:
+    """Look only at how a report begins: to parse it would leave its words in this process's heap."""
+    if report == _SUCCESS:
+        return Ended(None, "")
+    if len(report) <= _MAX_REPORT_BYTES:
+        for failure in Failure:
+            beginning = f'{{"failure": "{failure}", '.encode()
+            if report[: len(beginning)] == beginning:
+                return Ended(failure, None)
+    return Ended(Failure.INVALID_OUTPUT, "the run wrote over the channel of its runner")
 
 
 def _describe(status: int) -> str:

@@ -4,7 +4,7 @@ import gc
 import os
 import select
 import time
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NoReturn, cast
 
 import torch
 from safetensors.torch import load
@@ -28,6 +28,7 @@ from submissions_sandbox.protocol import (
 
 _STDIN, _STDOUT = 0, 1
 _WIPE_S = 10.0
+_MAX_PROBLEM_BYTES = 2000
 _MAX_FROM_WORKER = 1 << 40  # the worker is trusted and has caps of its own
 _KILL_COUNTERS = (  # of this sandbox's own cgroup, version 2 or 1, where it is mounted
     "/sys/fs/cgroup/memory.events",
@@ -91,39 +92,62 @@ def _serve_run(setup: Setup, inputs: Inputs, *, seed: int, outgoing: Outgoing) -
         )
         ended = run.wait()
         if ended.failure is Failure.NONZERO_EXIT and _out_of_memory_kills() > kills_before:
-            ended = Ended(Failure.OUT_OF_MEMORY, "the run used more memory than it may", ended.log)
+            ended = Ended(Failure.OUT_OF_MEMORY, "the run used more memory than it may")
         size = os.fstat(output.fileno()).st_size
         if ended.failure is None and size > setup.output_bytes:
             message = f"the weights have {size} bytes; at most {setup.output_bytes} may come"
-            ended = Ended(Failure.INVALID_OUTPUT, message, ended.log)
+            ended = Ended(Failure.INVALID_OUTPUT, message)
         problem = _wipe_scratch()
         if ended.failure is None and problem:
             message = f"what the run left in its folders cannot be removed: {problem}"
-            ended = Ended(Failure.NONZERO_EXIT, message, ended.log)
-        _answer(ended, output.fileno(), outgoing)
+            ended = Ended(Failure.NONZERO_EXIT, message)
+        _answer(run, ended, output=output.fileno(), outgoing=outgoing)
         if problem:
             os._exit(1)  # no other run may start among the traces of this one
+        run.forget()
 
 
-def _answer(ended: Ended, output: int, outgoing: Outgoing) -> None:
+def _answer(run: ForkedRun, ended: Ended, *, output: int, outgoing: Outgoing) -> None:
     while outgoing:
         _poll_stdout()
         outgoing.send_some()
-    _send(pack_header(Kind.LOG, len(ended.log)) + ended.log)
+    _send(pack_header(Kind.LOG, len(run.log)))
+    _send(run.log)
     if ended.failure is None:
         _send(pack_header(Kind.WEIGHTS, os.fstat(output).st_size))
         outgoing.take(os.dup(output))
+    elif ended.message is None:
+        _send(pack_header(Kind.FAILED, len(run.report)))
+        _send(run.report)
     else:
         _send(pack_json(Kind.FAILED, {"failure": ended.failure, "message": ended.message}))
 
 
 def _wipe_scratch() -> str:
-    """Delete everything that a run can have written; return why it cannot be done, or nothing."""
+    """Delete everything that a run can have written; return why it cannot be done, or nothing.
+
+    In a child, because the names of files are the run's own words: whoever lists them has them in its heap.
+    """
+    hears, says = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _wipe_in_child(says)
+    os.close(says)
+    with os.fdopen(hears, errors="replace") as said:
+        problem = said.read()  # nothing, unless this process is about to end
+    status = os.waitpid(child, 0)[1]
+    return problem or ("" if status == 0 else "the attempt was ended")
+
+
+def _wipe_in_child(says: int) -> NoReturn:
+    exit_status = 1
     try:
         scratch.wipe(deadline=time.monotonic() + _WIPE_S)
+        exit_status = 0
     except OSError as error:
-        return str(error)
-    return ""
+        os.write(says, str(error).encode(errors="replace")[:_MAX_PROBLEM_BYTES])
+    finally:
+        os._exit(exit_status)
 
 
 def _run_submission(setup: Setup, inputs: Inputs, *, seed: int, output: BinaryIO) -> None:
@@ -153,7 +177,7 @@ def _receive(kind: Kind) -> bytes:
     return read_frame(lambda view: os.readv(_STDIN, [view]), {kind: _MAX_FROM_WORKER}).payload
 
 
-def _send(data: bytes) -> None:
+def _send(data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         _poll_stdout()

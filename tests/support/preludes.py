@@ -20,7 +20,12 @@ class OneProcess:
         os.dup2(saved[0], 1), os.dup2(saved[1], 2)
         for fd in (*saved, sink):
             os.close(fd)
-        return forked_run.Ended(failure, message, b"")
+        return forked_run.Ended(failure, message)
+
+    log = report = memoryview(b"")
+
+    def forget(self):
+        pass
 
 forked_run.ForkedRun = OneProcess
 """
@@ -47,11 +52,8 @@ real_prctl = confinement._prctl
 confinement._prctl = lambda option, value: real_prctl(option, 1 if option == 4 else value)
 """
 PASSES_REPORTS_ON = """
-import json
 from submissions_sandbox import forked_run
-forked_run._read_report = lambda report, log: (
-    forked_run.Ended(*json.loads(report.split(b"\\n")[0]).values(), log)
-)
+forked_run._read_report = lambda _: forked_run.Ended(forked_run.Failure.NONZERO_EXIT, None)
 """
 SEEDS_FIRST = """
 from submissions_sandbox import execution

@@ -1,5 +1,6 @@
 """Looks for seeds, the phase's secret and the run's index in all that a run can read, and guesses."""
 
+import contextlib
 import os
 import re
 import sys
@@ -7,21 +8,24 @@ import sys
 import torch
 
 REQUEST = re.compile(rb'\{"' + rb'seed": ?(\d{1,20})\}')
+PIECE, OVERLAP = 1 << 22, 64
 
 
 def requests_in_memory():
     """Return the seeds in requests that lie in this process's memory, the freed part of the heap included."""
-    found = set()
-    with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", buffering=0) as memory:
+    return {int(seed) for piece in memory() for seed in REQUEST.findall(piece)}
+
+
+def memory():
+    """Yield all that this process can write to, in pieces."""
+    with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", buffering=0) as file:
         for line in maps:
-            if " rw-p " in line and " 00:00 0" in line:
-                start, end = (int(part, 16) for part in line.split()[0].split("-"))
-                try:
-                    memory.seek(start)
-                    found.update(int(seed) for seed in REQUEST.findall(memory.read(min(end - start, 1 << 26))))
-                except OSError:
-                    continue
-    return found
+            addresses, rights = line.split()[:2]
+            start, end = (int(part, 16) for part in addresses.split("-"))
+            for place in range(start, end, PIECE) if "w" in rights else ():
+                with contextlib.suppress(OSError):
+                    file.seek(place)
+                    yield file.read(min(end - place, PIECE + OVERLAP))
 
 
 def unlearning(net, retain, forget, val):

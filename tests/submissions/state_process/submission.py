@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import builtins
+import contextlib
 import copyreg
 import decimal
 import gc
@@ -23,6 +24,8 @@ import torch
 
 MARK = "left_behind"
 TOKEN = hashlib.sha256(b"a mark in the heap").digest()
+WORDS = re.compile(rb"the words of run (\d{1,20})")  # does not find itself
+PIECE, OVERLAP = 1 << 22, 64
 HOLDERS = (builtins, os, sys, torch, np, torch.nn.Module, torch.nn.functional, threading.current_thread())
 
 
@@ -82,19 +85,32 @@ def _umask():
     return now
 
 
-def copies_in_memory():
-    """Count TOKEN in this process's anonymous memory: a fork has all that the zygote ever freed."""
-    count = 0
-    with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", buffering=0) as memory:
+def memory():
+    """Yield all that this process can write to, in pieces: a fork has all that the zygote ever freed."""
+    with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", buffering=0) as file:
         for line in maps:
-            if re.match(r"\S+ rw-p \S+ 00:00 0\s+(\[heap\])?$", line):
-                start, end = (int(part, 16) for part in line.split()[0].split("-"))
-                try:
-                    memory.seek(start)
-                    count += memory.read(min(end - start, 1 << 26)).count(TOKEN)
-                except OSError:
-                    continue
-    return count
+            addresses, rights = line.split()[:2]
+            start, end = (int(part, 16) for part in addresses.split("-"))
+            for place in range(start, end, PIECE) if "w" in rights else ():
+                with contextlib.suppress(OSError):
+                    file.seek(place)
+                    yield file.read(min(end - place, PIECE + OVERLAP))
+
+
+def copies_in_memory():
+    return sum(piece.count(TOKEN) for piece in memory())
+
+
+def words_in_memory():
+    return any(WORDS.search(piece) for piece in memory())
+
+
+def say():
+    """Print words, and name files with them: both are read by the runner."""
+    words = f"the words of run {torch.initial_seed()}"
+    for number in range(40):
+        print(words, number)
+        open(f"{words} {number}", "w").close()
 
 
 def leave(net, retain):
@@ -137,6 +153,9 @@ def leave(net, retain):
 def unlearning(net, retain, forget, val):
     if found := traces(net, retain):
         raise RuntimeError(f"BREACH: an earlier run left {', '.join(found)}")
+    if words_in_memory():
+        raise RuntimeError("BREACH: what an earlier run said lies in memory")
+    say()
     leave(net, retain)
     left = traces(net, retain)
     assert len(left) >= len(HOLDERS) + 25, f"few marks can be seen at all: {left}"
