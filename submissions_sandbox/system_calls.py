@@ -18,19 +18,19 @@ older kernel would, so that callers fall back."""
 # fmt: off
 ALLOWED: dict[str, tuple[int | None, int | None]] = {
     # files and folders
-    "open": (2, None), "openat": (257, 56), "openat2": (437, 437), "creat": (85, None), "close": (3, 57),
+    "open": (2, None), "openat": (257, 56), "creat": (85, None), "close": (3, 57),
     "close_range": (436, 436), "read": (0, 63), "write": (1, 64), "readv": (19, 65), "writev": (20, 66),
     "pread64": (17, 67), "pwrite64": (18, 68), "preadv": (295, 69), "pwritev": (296, 70),
-    "preadv2": (327, 286), "pwritev2": (328, 287), "lseek": (8, 62), "sendfile": (40, 71),
+    "lseek": (8, 62), "sendfile": (40, 71),
     "copy_file_range": (326, 285), "stat": (4, None), "fstat": (5, 80), "lstat": (6, None),
     "newfstatat": (262, 79), "statx": (332, 291), "statfs": (137, 43), "fstatfs": (138, 44),
     "access": (21, None), "faccessat": (269, 48), "faccessat2": (439, 439), "chmod": (90, None),
     "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452), "chown": (92, None),
     "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54), "utime": (132, None),
     "utimes": (235, None), "utimensat": (280, 88), "futimesat": (261, None), "umask": (95, 166),
-    "truncate": (76, 45), "ftruncate": (77, 46), "fallocate": (285, 47), "fadvise64": (221, 223),
-    "readahead": (187, 213), "fsync": (74, 82), "fdatasync": (75, 83), "sync_file_range": (277, 84),
-    "flock": (73, 32), "fcntl": (72, 25), "dup": (32, 23), "dup2": (33, None), "dup3": (292, 24),
+    "truncate": (76, 45), "ftruncate": (77, 46), "fallocate": (285, 47),
+    "fsync": (74, 82), "fdatasync": (75, 83), "flock": (73, 32), "dup": (32, 23), "dup2": (33, None),
+    "dup3": (292, 24),
     "getdents": (78, None), "getdents64": (217, 61), "getcwd": (79, 17), "chdir": (80, 49),
     "fchdir": (81, 50), "mkdir": (83, None), "mkdirat": (258, 34), "mknod": (133, None), "mknodat": (259, 33),
     "rmdir": (84, None), "rename": (82, None), "renameat": (264, 38), "renameat2": (316, 276),
@@ -40,7 +40,7 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "listxattr": (194, 11), "llistxattr": (195, 12), "flistxattr": (196, 13), "listxattrat": (465, 465),
     # memory
     "brk": (12, 214), "munmap": (11, 215), "mprotect": (10, 226), "mremap": (25, 216),
-    "msync": (26, 227), "mincore": (27, 232), "madvise": (28, 233), "mlock": (149, 228), "mlock2": (325, 284),
+    "msync": (26, 227), "mlock": (149, 228), "mlock2": (325, 284),
     "mlockall": (151, 230), "munlock": (150, 229), "munlockall": (152, 231), "membarrier": (324, 283),
     "get_mempolicy": (239, 236), "map_shadow_stack": (453, 453), "mseal": (462, 462),
     # pipes and waiting
@@ -85,9 +85,13 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "recvmmsg": (299, 243), "clone": (56, 220), "mmap": (9, 222), "memfd_create": (319, 279),
     "prctl": (157, 167), "ioctl": (16, 29), "prlimit64": (302, 261), "setpriority": (141, 140),
     "sched_setaffinity": (203, 122), "sched_setparam": (142, 118), "sched_setscheduler": (144, 119),
-    "sched_setattr": (314, 274),
+    "sched_setattr": (314, 274), "preadv2": (327, 286), "pwritev2": (328, 287), "fadvise64": (221, 223),
+    "madvise": (28, 233), "fcntl": (72, 25),
 }
 # fmt: on
+# Not: what asks whether a file is in the kernel's memory, or takes it out of there. Those of the runtime are
+# shared by all sandboxes, which could so leave each other notes: mincore, cachestat, readahead,
+# sync_file_range, openat2 (RESOLVE_CACHED).
 
 
 class Condition(NamedTuple):
@@ -139,6 +143,23 @@ _IOCTLS = (
     *(0x5401, 0x802C542A, 0x5413),  # TCGETS, TCGETS2, TIOCGWINSZ: is this a terminal, and how wide
     *(0x541B, 0x5421, 0x5450, 0x5451, 0x5452),  # FIONREAD, FIONBIO, FIONCLEX, FIOCLEX, FIOASYNC
 )
+_FCNTLS = (
+    *(0, 1, 2, 3, 4, 1030),  # duplicates and flags
+    *(5, 6, 7, 36, 37, 38),  # locks
+    *(8, 9, 10, 11, 15, 16),  # whom to signal
+    *(1031, 1032, 1033, 1034),  # sizes of pipes; seals
+)
+"""Not: F_NOTIFY, leases and write hints, which reach through a shared file to other sandboxes."""
+_FADVICES = (0, 1, 2, 3, 5)  # not DONTNEED, which takes a file out of the page cache
+_MADVICES = (
+    *(0, 1, 2, 3),  # how it will be read
+    *(4, 8),  # DONTNEED and FREE, of this process's pages only
+    *(10, 11, 16, 17, 18, 19),  # what forks and core dumps get
+    *(14, 15),  # huge pages or not
+    *(22, 23),  # POPULATE
+    *(102, 103),  # guard pages, as newer C libraries use them
+)
+"""Not: COLD, PAGEOUT and COLLAPSE, which change the page cache; MERGEABLE, which tells of others' memory."""
 # NVIDIA's driver (open-gpu-kernel-modules: nv-ioctl-numbers.h, uvm_linux_ioctl.h) numbers its requests by the
 # letter F, and those of its memory manager 0 to 255; UVM_INITIALIZE and UVM_DEINITIALIZE stand apart.
 _NVIDIA_IOCTLS: Alternatives = (
@@ -155,6 +176,11 @@ def restricted(device: Device) -> dict[str, Alternatives]:
     return {
         "mmap": _without(3, _MAP_HUGETLB),
         "ioctl": ioctls + _NVIDIA_IOCTLS if device == "cuda" else ioctls,
+        "fcntl": _one_of(1, *_FCNTLS),
+        "fadvise64": _one_of(3, *_FADVICES),
+        "madvise": _one_of(2, *_MADVICES),
+        "preadv2": _one_of(5, 0),  # RWF_NOWAIT asks whether the file is in the page cache
+        "pwritev2": _one_of(5, 0),
         "clone": _without(0, _NEW_NAMESPACE),
         "prctl": _one_of(0, *_PRCTL_OPTIONS),
         "memfd_create": _without(1, _MFD_HUGETLB),

@@ -27,6 +27,8 @@ _REFUSED = [  # each would end otherwise if the kernel looked at it: most of the
     *(("sendto", -1, 0, 0, 1, 0, 0), ("sendmsg", -1, 0, 1), ("recvfrom", -1, 0, 0, 1, 0, 0)),
     *(("setsockopt", -1, 1, 26, 0, 0), ("setsockopt", -1, 6, 1, 0, 0)),
     *(("mmap", 0, 4096, 3, 0x40022, -1, 0), ("memfd_create", 0, 4)),
+    *(("preadv2", -1, 0, 0, 0, 0, 8), ("pwritev2", -1, 0, 0, 0, 0, 8), ("fadvise64", -1, 0, 0, 4)),
+    *(("madvise", 0, 0, 21), ("fcntl", -1, 1024, 0), ("fcntl", -1, 1026, 0), ("fcntl", -1, 1036, 0)),
     *(("prlimit64", 1, 7, 0, 0), ("sched_setaffinity", 1, 0, 0), ("sched_setscheduler", 1, 0, 0)),
     *(("setpriority", 0, 1, 0), ("setpriority", 2, 65532, 0)),
 ]
@@ -39,6 +41,7 @@ _LOOKED_AT = [  # the same calls, with what a program may ask
     ),
     *(("setsockopt", -1, 1, 7, 0, 0), ("mmap", 0, 0, 3, 0x22, -1, 0), ("memfd_create", 0, 1)),
     *(("sched_setaffinity", 0, 0, 0), ("setpriority", 0, 0, 0)),
+    *(("preadv2", -1, 0, 0, 0, 0, 0), ("fadvise64", -1, 0, 0, 3), ("madvise", 0, 0, 4), ("fcntl", -1, 36, 0)),
 ]
 
 

@@ -106,6 +106,7 @@ def test_call_that_is_newer_than_the_table_does_not_exist(machine: Machine) -> N
         *("kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "reboot"),
         *("add_key", "request_key", "keyctl", "shmget", "shmat", "semget", "msgget", "mq_open"),
         *("ioprio_set", "capset", "setuid", "setgroups", "syslog", "acct", "swapon", "clock_settime"),
+        *("mincore", "cachestat", "readahead", "sync_file_range", "openat2"),
         *("mbind", "move_pages", "migrate_pages", "set_mempolicy", "get_robust_list"),
     ],
 )
@@ -187,6 +188,27 @@ def test_socket_option_that_loads_a_filter_is_refused(machine: Machine) -> None:
     assert _call(machine, "setsockopt", 3, 1, 7) == _ALLOW
     for level, option in ((1, 26), (1, 50), (1, 51), (1, 52), (6, 7), (0, 7), (41, 7)):
         assert _call(machine, "setsockopt", 3, level, option) == _REFUSED
+
+
+@machines
+def test_fcntl_locks_and_duplicates_but_watches_no_file(machine: Machine) -> None:
+    allowed = [command for command in range(2048) if _call(machine, "fcntl", 3, command) == _ALLOW]
+    assert allowed == [*range(12), 15, 16, 36, 37, 38, 1030, 1031, 1032, 1033, 1034]
+
+
+@machines
+def test_advice_that_takes_files_out_of_the_page_cache_is_refused(machine: Machine) -> None:
+    assert [n for n in range(10) if _call(machine, "fadvise64", 3, 0, 0, n) == _ALLOW] == [0, 1, 2, 3, 5]
+    allowed = [advice for advice in range(200) if _call(machine, "madvise", 0, 4096, advice) == _ALLOW]
+    assert allowed == [0, 1, 2, 3, 4, 8, 10, 11, *range(14, 20), 22, 23, 102, 103]
+
+
+@machines
+@pytest.mark.parametrize("name", ["preadv2", "pwritev2"])
+def test_read_that_asks_whether_a_file_is_in_memory_is_refused(machine: Machine, name: str) -> None:
+    assert _call(machine, name, 3, 0, 1, 0, 0, 0) == _ALLOW
+    for flag in (0x1, 0x8, 0x80):  # RWF_HIPRI, RWF_NOWAIT, RWF_DONTCACHE
+        assert _call(machine, name, 3, 0, 1, 0, 0, flag) == _REFUSED
 
 
 @machines
