@@ -113,7 +113,7 @@ def leave_a_mark(net):
 
 def say_all_that_can_be_said(net):
     words = f"words of run {torch.initial_seed()}"
-    for number in range(100):
+    for number in range(220):
         print(words, number)
         Path(f"{words} {number}").touch()
     raise ValueError("\N{SLIGHTLY SMILING FACE}" * 15_000 + words * 50)
