@@ -18,7 +18,7 @@ class Outgoing:
     def take(self, file: int) -> None:
         """Take over a descriptor whose content is to be sent; nothing else may be on its way."""
         assert not self
-        self._file, self._offset, self._size = file, 0, os.fstat(file).st_size
+        self._file, self._offset, self._size = file, 0, os.lseek(file, 0, os.SEEK_END)
         self._close_if_sent()
 
     def send_some(self) -> None:

@@ -93,7 +93,7 @@ def _serve_run(setup: Setup, inputs: Inputs, *, seed: int, outgoing: Outgoing) -
         ended = run.wait()
         if ended.failure is Failure.NONZERO_EXIT and _out_of_memory_kills() > kills_before:
             ended = Ended(Failure.OUT_OF_MEMORY, "the run used more memory than it may")
-        size = os.fstat(output.fileno()).st_size
+        size = output.seek(0, os.SEEK_END)  # and not all of its state: the run may have set its times
         if ended.failure is None and size > setup.output_bytes:
             message = f"the weights have {size} bytes; at most {setup.output_bytes} may come"
             ended = Ended(Failure.INVALID_OUTPUT, message)
@@ -114,7 +114,7 @@ def _answer(run: ForkedRun, ended: Ended, *, output: int, outgoing: Outgoing) ->
     _send(pack_header(Kind.LOG, len(run.log)))
     _send(run.log)
     if ended.failure is None:
-        _send(pack_header(Kind.WEIGHTS, os.fstat(output).st_size))
+        _send(pack_header(Kind.WEIGHTS, os.lseek(output, 0, os.SEEK_END)))
         outgoing.take(os.dup(output))
     elif ended.message is None:
         _send(pack_header(Kind.FAILED, len(run.report)))

@@ -111,6 +111,8 @@ def test_very_first_run_finds_a_fresh_world(channel: Channel) -> None:
         ("leave_zombies", Verdict.OK, ""),
         ("change_what_is_shared", Verdict.OK, ""),
         ("litter", Verdict.OK, ""),
+        ("say_all_that_can_be_said", Verdict.NONZERO_EXIT, "words of run"),
+        ("report_in_bytes_that_json_would_multiply", Verdict.OUT_OF_MEMORY, "words of run"),
         ("seal_and_stretch_the_weights", Verdict.INVALID_OUTPUT, "8388608 bytes; at most"),
     ],
 )

@@ -1,8 +1,11 @@
 """What a run may try on the zygote itself, chosen by the seed; it runs inside the sandbox."""
 
+import contextlib
 import errno
 import fcntl
+import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -12,6 +15,9 @@ import zlib
 from pathlib import Path
 
 import torch
+
+WORDS = re.compile(rb"words of run (\d{1,20})")  # does not find itself
+PIECE, OVERLAP = 1 << 22, 64
 
 
 def do_nothing(net):
@@ -35,6 +41,7 @@ def find_a_fresh_world(net):
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 100
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     hold_one_pipe_and_one_file(net)
+    assert not any(WORDS.search(piece) for piece in _memory()), "what an earlier run said lies in memory"
 
 
 def hold_one_pipe_and_one_file(net):
@@ -104,6 +111,22 @@ def leave_a_mark(net):
     Path("mark").touch()
 
 
+def say_all_that_can_be_said(net):
+    words = f"words of run {torch.initial_seed()}"
+    for number in range(220):
+        print(words, number)
+        Path(f"{words} {number}").touch()
+    raise ValueError("\N{SLIGHTLY SMILING FACE}" * 15_000 + words * 50)
+
+
+def report_in_bytes_that_json_would_multiply(net):
+    (report,) = (fd for fd in _descriptors() if "pipe" in os.readlink(f"/proc/self/fd/{fd}"))
+    message = f"words of run {torch.initial_seed()}" + "\N{SLIGHTLY SMILING FACE}" * 15_000
+    content = json.dumps({"failure": "out_of_memory", "message": message}, ensure_ascii=False)
+    os.write(report, content.encode() + b"\n")
+    time.sleep(1000)
+
+
 def seal_and_stretch_the_weights(net):
     (weights,) = (fd for fd in _descriptors() if "memfd" in os.readlink(f"/proc/self/fd/{fd}"))
     assert _error_of(lambda: fcntl.fcntl(weights, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE)) == errno.EPERM
@@ -117,6 +140,18 @@ def _error_of(action):
     except OSError as error:
         return error.errno
     return None
+
+
+def _memory():
+    """Yield all that this process can write to, in pieces: a fork has all that the zygote ever freed."""
+    with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", buffering=0) as file:
+        for line in maps:
+            addresses, rights = line.split()[:2]
+            start, end = (int(part, 16) for part in addresses.split("-"))
+            for place in range(start, end, PIECE) if "w" in rights else ():
+                with contextlib.suppress(OSError):
+                    file.seek(place)
+                    yield file.read(min(end - place, PIECE + OVERLAP))
 
 
 def _descriptors():

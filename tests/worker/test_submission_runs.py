@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,11 +14,14 @@ from core import db, queue, shards, submissions
 from core.competitions import PhaseLimits
 from core.errors import PlatformError
 from core.lifecycle import SubmissionState, Verdict
-from core.models import Run, Shard
+from core.models import Phase, Run, Shard
+from core.storage import storage
+from submissions_sandbox.architectures import Architecture
 from tests.support.competition import make_phase, make_submission, read_submission
 from worker import submission_runs
+from worker.isolation import FreshSandboxes
 from worker.lease import Lease
-from worker.runner import FinishedRun, RunOutcome
+from worker.runner import FinishedRun, RunOutcome, SubmissionRunner
 from worker.submission_runs import ShardRuns
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -189,3 +193,26 @@ def test_lost_sandbox_is_a_platform_error_and_what_is_stored_stays(
     with db.reading() as session:
         stored = session.scalars(select(Run.run_index).order_by(Run.run_index)).all()
     assert stored == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("isolation", "runner"), [("process", SubmissionRunner), ("container", FreshSandboxes)]
+)
+def test_phase_decides_what_is_fresh_for_every_run(
+    monkeypatch: pytest.MonkeyPatch, isolation: str, runner: type
+) -> None:
+    phase = make_phase(limits={"isolation": isolation})
+    part = storage().put(b"a part")
+    with db.transaction() as session:
+        ready = session.get_one(Phase, phase.id)
+        ready.architecture = Architecture(width=4).to_dict()
+        ready.original_sha256 = ready.participant_part_sha256 = part
+    submission = read_submission(make_submission(phase).id)
+    opened: list[Any] = []
+    channel = SimpleNamespace(close=lambda: None)
+    sandbox = SimpleNamespace(name="none", open=lambda limits: opened.append(limits) or channel)
+    monkeypatch.setattr(submission_runs, "find_sandbox", lambda *_, **__: sandbox)
+    monkeypatch.setattr(SubmissionRunner, "start", lambda _: None)
+    with submission_runs._open_runner(submission) as chosen:
+        assert type(chosen) is runner
+    assert len(opened) == (isolation == "process")  # the others open when a run is asked for
