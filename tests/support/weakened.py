@@ -75,6 +75,14 @@ class MeekRunner(SubmissionRunner):
         return super()._outcome_of(blamed, started)
 
 
+class UncountingRunner(SubmissionRunner):
+    """Does not ask how many processes the kernel has killed for memory."""
+
+    def _outcome_of_death(self) -> RunOutcome:
+        with patch.object(self._channel, "out_of_memory", return_value=False):
+            return super()._outcome_of_death()
+
+
 def _device(source: str, target: str) -> dict[str, str]:
     return {"PathOnHost": source, "PathInContainer": target, "CgroupPermissions": "rwm"}
 
@@ -131,6 +139,7 @@ WEAKENINGS = {
     "reported_failures": Weakening(prelude=preludes.PASSES_REPORTS_ON),
     "validation": Weakening(runner=UncheckedRunner),
     "blame": Weakening(runner=MeekRunner),
+    "counted_kills": Weakening(prelude=preludes.UNCOUNTED_KILLS, runner=UncountingRunner),
     "closed_descriptors": Weakening(prelude=preludes.INHERITED),
 }
 """Every protection that a control can do without, by its name in `expected.json`."""

@@ -14,6 +14,7 @@ import docker
 import pytest
 from safetensors.torch import load
 
+from core.errors import SandboxUnavailableError
 from core.lifecycle import Verdict
 from core.settings import get_settings
 from submissions_sandbox.confinement import USER_ID
@@ -309,3 +310,19 @@ def test_bubblewrap_without_a_cgroup_limits_each_process(
         runner = SubmissionRunner(channel, make_input(_SOURCE), LIMITS)
         runner.start()
         assert runner.run(seed_of(behaviour)).verdict is verdict
+
+
+@pytest.mark.bubblewrap
+def test_bubblewrap_that_its_cgroup_does_not_take_in_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(group: Cgroup, pid: int) -> None:
+        groups.append(group.memory)
+        pids.append(pid)
+        raise PermissionError(13, "Permission denied", "cgroup.procs")
+
+    groups: list[Path] = []
+    pids: list[int] = []
+    monkeypatch.setattr(Cgroup, "add", refuse)
+    with pytest.raises(SandboxUnavailableError, match=r"Permission denied.*cgroup\.procs"):
+        make_sandbox("bubblewrap").open(LIMITS)
+    assert not groups[0].exists()
+    assert not Path("/proc", str(pids[0])).exists()

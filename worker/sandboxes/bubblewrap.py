@@ -75,13 +75,13 @@ class BubblewrapChannel:
     """The pipes to a zygote under bubblewrap; see `Channel`."""
 
     identity = BubblewrapSandbox.name
-    limits_together = False
 
     def __init__(self, process: subprocess.Popen[bytes], *, zygote: int, cgroup: Cgroup | None) -> None:
         """Take over the process of bubblewrap and a pidfd of the zygote."""
         self._process = process
         self._zygote = zygote
         self._cgroup = cgroup
+        self.limits_together = cgroup is not None
         self._stdin, self._stdout, self._stderr = pipes = _pipes(process)
         self._complaint = b""
         for pipe in pipes:
@@ -227,18 +227,20 @@ def _start(command: list[str], cgroup: Cgroup | None, *, processes: int) -> Bubb
     )
     os.close(info_end)
     os.close(release_end)
+    zygote = None
     try:
         with open(info, "rb") as stream:
             zygote = int(json.load(stream)["child-pid"])
-        limits_together = cgroup is not None and cgroup.add(zygote)
-        if not limits_together:
+        if cgroup is not None:
+            cgroup.add(zygote)
+        else:
             # The next best: a limit on the number of all processes of the sandbox's user.
             resource.prlimit(zygote, resource.RLIMIT_NPROC, (processes, processes))
         channel = BubblewrapChannel(process, zygote=os.pidfd_open(zygote), cgroup=cgroup)
-        channel.limits_together = limits_together
         os.write(release, b"1")
     except (ValueError, OSError) as error:
-        process.kill()
+        # A zygote that waits for its release outlives bubblewrap; bubblewrap does not outlive a zygote.
+        os.kill(process.pid if zygote is None else zygote, signal.SIGKILL)
         _, complaint = process.communicate()
         raise SandboxUnavailableError(
             f"bubblewrap does not start: {complaint.decode(errors='replace').strip() or error}"

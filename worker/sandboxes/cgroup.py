@@ -48,14 +48,14 @@ class Cgroup:
             return cgroup if cgroup._limit_cpus(cpus) else replace(cgroup, cpu=None)
         return None
 
-    def add(self, pid: int) -> bool:
-        """Move a process in, so that what it forks from now on is in too; False if that is not allowed."""
-        try:
-            for folder in self._folders():
-                (folder / "cgroup.procs").write_text(str(pid))
-        except OSError:
-            return False
-        return True
+    def add(self, pid: int) -> None:
+        """Move a process in, so that what it forks from now on is in too.
+
+        Raises:
+            OSError: this process may not move it.
+        """
+        for folder in self._folders():
+            (folder / "cgroup.procs").write_text(str(pid))
 
     def out_of_memory_kills(self) -> int:
         """Return how many of its processes the kernel has killed for memory."""

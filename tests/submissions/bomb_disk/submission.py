@@ -1,11 +1,11 @@
-"""Fills every folder that it can write to: with bytes, with holes that are then filled, and with names."""
+"""Fills every folder but those of scratch, which are `bomb_scratch`'s."""
 
 import contextlib
 import os
 import shutil
 
-ENOUGH = 3 * 32 * 2**20  # the phase allows 32 MiB in the scratch folder, 256 MiB of shared memory
-FOLDERS = ("/tmp", "/var/tmp", "/kaggle/tmp", "/srv", "/dev", "/run", "/", "/runtime")
+ENOUGH = 3 * 32 * 2**20
+FOLDERS = ("/srv", "/dev", "/run", "/", "/runtime", "/etc", "/proc", "/sys")
 CHUNK = bytes(2**20)
 
 
