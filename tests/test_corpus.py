@@ -22,6 +22,10 @@ from worker.sandboxes.base import MIB
 
 pytestmark = pytest.mark.timeout(300)
 
+_HALVES = [  # each in a process of its own, where tests run side by side
+    pytest.param(*kind.values, marks=[*kind.marks, pytest.mark.xdist_group(f"corpus in {kind.values[0]}")])
+    for kind in KINDS
+]
 _CASES = {case.name: case for case in read_cases()}
 _CONTROLLED = [name for name, case in _CASES.items() if case.control and case.refused is None]
 _REFUSED = [name for name, case in _CASES.items() if case.control and case.refused is not None]
@@ -86,7 +90,7 @@ def plants() -> Iterator[Plants]:
         yield planted
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=_HALVES)
 def site(request: pytest.FixtureRequest) -> Iterator[Range]:
     """An installation with planted canaries; its last honest submission comes after its last attack."""
     with Plants() as plants:
@@ -158,7 +162,7 @@ def test_hidden_phase_gives_back_nothing_that_the_other_shows(site: Range) -> No
         assert {sighting.canary for sighting in find(canaries, site.visible(token, phase, *ids))} == shown
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=_HALVES)
 def controls(request: pytest.FixtureRequest, plants: Plants) -> Iterator[dict[str, Future[list[RunOutcome]]]]:
     """The outcomes of the controls that were asked for, two sandboxes at a time."""
     asked = [
