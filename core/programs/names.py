@@ -11,7 +11,8 @@ _OWN_SCOPE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _BRANCHING = (ast.If, ast.Try, ast.TryStar)
 _READING_METHODS = frozenset({
     *("copy", "debug", "error", "eval", "format", "get", "info", "items", "join", "keys", "lower"),
-    *("named_parameters", "parameters", "split", "state_dict", "strip", "to", "train", "upper", "values", "warning"),
+    *("named_parameters", "parameters", "split", "state_dict"),
+    *("strip", "to", "train", "upper", "values", "warning"),
 })  # fmt: skip
 _FILLING_FUNCTIONS = frozenset({"delattr", "heapify", "heappush", "insort", "setattr", "shuffle"})
 
