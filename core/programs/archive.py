@@ -79,7 +79,7 @@ def _check_member(member: zipfile.ZipInfo) -> None:
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise InvalidSubmissionError(f"{name} in the archive is a link or a device; put in plain files only.")
-    # zipfile may take another name from a field beside it, and hide in the first what comes after a null byte.
+    # zipfile may take another name from a field beside it, and cuts a name at a null byte.
     problems = map(paths.problem_of_path, (member.orig_filename, member.filename))
     if problem := next(filter(None, problems), None):
         raise InvalidSubmissionError(f"The path {name} in the archive {problem}.")

@@ -40,8 +40,23 @@ def does_work(statement: ast.stmt, *, own_modules: Collection[str]) -> bool:
     return False
 
 
+def reaches_out(statement: ast.stmt, *, own_modules: Collection[str]) -> bool:
+    """Say whether a statement or a function in it reads, downloads, or imports what may not be there."""
+    return any(
+        _reaches_out(node)
+        if isinstance(node, ast.Call)
+        else isinstance(node, ast.Import | ast.ImportFrom) and not _is_there(node, own_modules)
+        for node in ast.walk(statement)
+    )
+
+
 def _reaches_out(call: ast.Call) -> bool:
-    path = ast.unparse(call.func).split(".")
+    path: list[str] = []
+    called = call.func
+    while isinstance(called, ast.Attribute):
+        path.insert(0, called.attr)
+        called = called.value
+    path.insert(0, called.id if isinstance(called, ast.Name) else "")
     if ENTRY_POINT in path or path[0] in _OUTSIDE_MODULES or path[-1] in _OUTSIDE_CALLS or "hub" in path:
         return True
     return any(keyword.arg == "download" for keyword in call.keywords)

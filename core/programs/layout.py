@@ -2,7 +2,9 @@
 
 import ast
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+from core.programs.segments import Segments
 
 
 def lay_out(kept: Sequence[ast.stmt], *, module: ast.Module, text: str) -> str:
@@ -15,20 +17,28 @@ def lay_out(kept: Sequence[ast.stmt], *, module: ast.Module, text: str) -> str:
     """
     lines = text.encode().split(b"\n")
     alone = _alone(module.body)
+    whole = {id(statement) for statement in module.body}
+    segments = Segments(text)
     output: list[bytes] = []
     before: ast.stmt | None = None
     for statement in kept:
         start = _first_line(statement) - 1
         if before is not None and before.lineno == statement.lineno and _is_simple(before, statement):
-            output[-1] += b"; " + ast.unparse(statement).encode()
+            output[-1] += b"; " + _written(statement, whole, segments)
             continue
         output += [b""] * (start - len(output))
         if id(statement) in alone:
             output += lines[start : statement.end_lineno]
         else:
-            output += ast.unparse(statement).encode().split(b"\n")
+            output += _written(statement, whole, segments).split(b"\n")
         before = statement
     return b"\n".join([*output, b""]).decode()
+
+
+def _written(statement: ast.stmt, whole: Collection[int], segments: Segments) -> bytes:
+    """Return a statement as it was written, or anew if it is a part of one or lies in one."""
+    text = segments.of(statement) if id(statement) in whole else ast.unparse(statement)
+    return text.encode()
 
 
 def _alone(statements: Sequence[ast.stmt]) -> set[int]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from core.errors import InvalidSubmissionError
 from core.programs import paths
 from core.programs.program import ENTRY_FILE
-from core.programs.source import MAX_SOURCE_BYTES, Source
+from core.programs.source import MAX_SOURCE_BYTES, TOKEN, Source
 
 _MAX_VALUES = 500_000
 _MAX_CELLS = 2_000
@@ -17,13 +17,6 @@ _RUN_CELL_MAGICS = frozenset({"%%time", "%%capture", "%%prun"})
 _MAGIC_LINE = re.compile(r"(?P<indent>[ \t]*)(?:[%!?]|[\w.*]+\?|[\w.]+(?:, *[\w.]+)* *= *[%!])")
 _WRITTEN_FILE = re.compile(r"%%(?:writefile|file)\s+(?P<append>-a\s+)?(?P<path>\S+)\s*")
 _WORKING_FOLDER = "/kaggle/working/"
-# A string that does not end is taken to where it must end: given up, it would be tried from each quote anew.
-_TOKEN = re.compile(
-    r"""\"{3}(?:\\.|[^\\])*?(?:\"{3}|\\?\Z)|'{3}(?:\\.|[^\\])*?(?:'{3}|\\?\Z)"""
-    r"""|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?"""
-    r"|\#[^\n]*|\\\n|[^\"'\#\[\](){}\\\n]+|.",
-    re.DOTALL,
-)
 
 
 class NotebookContent(NamedTuple):
@@ -180,7 +173,7 @@ def _find_magics(text: str) -> Iterator[range]:
             yield range(first, line + 1)
             place, line = (end + 1 if end >= 0 else len(text)), line + 1
             continue
-        token = _TOKEN.match(text, place)
+        token = TOKEN.match(text, place)
         assert token is not None
         place, line, at_start = token.end(), line + token[0].count("\n"), token[0] == "\n"
         depth += (token[0] in "([{") - (token[0] in ")]}")

@@ -1,7 +1,7 @@
 """The way from an upload to a program: unpack, look inside, leave out what is not needed."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 
 from core.errors import InvalidSubmissionError
@@ -11,8 +11,17 @@ from core.programs.driver import does_work
 from core.programs.layout import lay_out
 from core.programs.notebook import read_notebook
 from core.programs.program import ENTRY_FILE, ENTRY_NOTEBOOK, Program
+from core.programs.segments import Segments
 from core.programs.slicing import DEFINING, Slice, slice_module
-from core.programs.source import ENTRY_POINT, Source, check_function, decode, function_of, refusal_of_missing
+from core.programs.source import (
+    ENTRY_POINT,
+    Source,
+    check_function,
+    decode,
+    function_of,
+    quietly,
+    refusal_of_missing,
+)
 
 _SHOWN = 12
 _SHOWN_CHARACTERS = 60
@@ -79,20 +88,23 @@ def _put_entry(files: dict[str, bytes], entry: bytes, *, is_notebook: bool) -> P
     else:
         source, magics = Source(decode(entry)), []
     module = source.parse()
-    sliced = _slice(module, source, is_notebook=is_notebook)
-    warnings = _check_entry(sliced)
     own_modules = {path.split("/")[0].removesuffix(".py") for path in files}
+    sliced = _slice(module, source, is_notebook=is_notebook, own_modules=own_modules)
+    warnings = _check_entry(sliced)
     if is_notebook or any(does_work(statement, own_modules=own_modules) for statement in sliced.dropped):
+        warnings += _describe(sliced, source, magics)
         text = lay_out(sliced.kept, module=module, text=source.text)
         source, entry = Source(text, source.cells), text.encode()
-        warnings += _describe(sliced, source, magics)
     source.check_compiles()
     return Program({**files, ENTRY_FILE: entry}, tuple(warnings))
 
 
-def _slice(module: ast.Module, source: Source, *, is_notebook: bool) -> Slice:
+def _slice(module: ast.Module, source: Source, *, is_notebook: bool, own_modules: Collection[str]) -> Slice:
     try:
-        return slice_module(module, entry=ENTRY_POINT, as_script=is_notebook)
+        with quietly():
+            return slice_module(
+                module, source.text, entry=ENTRY_POINT, as_script=is_notebook, own_modules=own_modules
+            )
     except SyntaxError as error:
         raise InvalidSubmissionError(f"Syntax error in {source.place(error.lineno)}: {error.msg}.") from None
 
@@ -114,15 +126,19 @@ def _describe(sliced: Slice, source: Source, magics: list[str]) -> list[str]:
     kept = f"Only what `{ENTRY_POINT}` needs is run: {_listed(names) or 'nothing else'}."
     # What does something says more than what only defines.
     dropped = sorted(sliced.dropped, key=lambda statement: isinstance(statement, DEFINING))
-    places = [*magics, *(_shown(statement, source) for statement in dropped)]
+    segments = Segments(source.text)
+    places = [*magics[:_SHOWN], *(_shown(statement, source, segments) for statement in dropped[:_SHOWN])]
     if not places:
         return [kept]
-    more = f"; and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
+    n_more = len(magics) + len(dropped) - _SHOWN
+    more = f"; and {n_more} more" if n_more > 0 else ""
     return [kept, f"Left out: {'; '.join(places[:_SHOWN])}{more}."]
 
 
-def _shown(statement: ast.stmt, source: Source) -> str:
-    text = ast.unparse(statement).partition("\n")[0]
+def _shown(statement: ast.stmt, source: Source, segments: Segments) -> str:
+    is_import = isinstance(statement, ast.Import | ast.ImportFrom)  # one name of several that were written
+    text = (ast.unparse(statement) if is_import else segments.of(statement)).partition("\n")[0]
+    text = "".join(character for character in text if character.isprintable())
     return f"{source.place(statement.lineno)} `{text[:_SHOWN_CHARACTERS]}`"
 
 

@@ -2,20 +2,18 @@
 
 import ast
 import builtins
-import copy
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
 
-from core.programs.folding import UNKNOWN, flags_of, value_of
-from core.programs.names import Names, changed_inside, names_of
+from core.programs.driver import reaches_out
+from core.programs.effects import Effects
+from core.programs.pieces import BLOCKS, DEFINITIONS, IMPORTS, Piece, Pieces, put_together
 from core.programs.source import function_of, required_extras
 
 _BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
-_BLOCKS = (ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Match)
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_IMPORTS = (ast.Import, ast.ImportFrom)
 _ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Delete)
-DEFINING = (*_IMPORTS, *_DEFINITIONS, *_ASSIGNMENTS)
+DEFINING = (*IMPORTS, *DEFINITIONS, *_ASSIGNMENTS)
 """The kinds of statements that bind names and do little else."""
 
 
@@ -42,223 +40,186 @@ class Slice:
     has_star_import: bool
 
 
-def slice_module(module: ast.Module, *, entry: str, as_script: bool) -> Slice:
+def slice_module(
+    module: ast.Module, text: str, *, entry: str, as_script: bool, own_modules: Collection[str]
+) -> Slice:
     """Keep what `entry` needs of a module, transitively.
 
     Args:
         module: a whole submission; it is not changed.
+        text: what it was parsed from.
         entry: the name that is called.
         as_script: the text was written to be run, not imported: `__name__` is "__main__".
+        own_modules: the modules that lie beside it.
 
     Raises:
+        InvalidSubmissionError: it has too many statements.
         SyntaxError: Python does not allow a statement at the top level.
         RecursionError: a statement is nested too deeply.
     """
-    slicer = _Slicer(module, entry=entry, as_script=as_script)
+    slicer = _Slicer(Pieces(module, text, as_script=as_script), entry=entry, own_modules=own_modules)
     slicer.keep_needed()
     return slicer.result()
 
 
-@dataclass(eq=False)
-class _Piece:
-    """A statement that is kept or dropped whole, or an `if` or `try` around such; of that, its conditions."""
-
-    node: ast.stmt
-    names: Names
-    parent: "_Piece | None" = None
-    branches: list[list["_Piece"]] = field(default_factory=list)
-    kept: bool = False
-
-
 class _Slicer:
-    def __init__(self, module: ast.Module, *, entry: str, as_script: bool) -> None:
+    """Follows needs from name to name; each name, and each use of one, is looked at once."""
+
+    def __init__(self, pieces: Pieces, *, entry: str, own_modules: Collection[str]) -> None:
+        self._pieces = pieces
         self._entry = entry
-        self._flags = flags_of(module.body, as_script=as_script)
-        self._pieces: list[_Piece] = []
-        self._top = self._take_apart(module.body, None)
-        self._bound = {name for piece in self._pieces for name in piece.names.binds}
-        self._imported = self._bound_by(_IMPORTS)
-        self._unstable = self._bound - self._bound_only_by((*_IMPORTS, *_DEFINITIONS))
-        self._effects: dict[str, frozenset[str]] = {}
-        self._needed = {entry, *self._filled_parameters()}
+        self._effects = Effects(pieces.all, imported=pieces.imported)
+        self._drivers = self._spread(
+            {entry}, [p for p in pieces.all if isinstance(p.node, DEFINITIONS) and entry not in p.names.binds]
+        )
+        self._doubtful = self._spread(*self._doubtful_from(own_modules))
+        self._needed: set[str] = set()
+        self._fresh: list[str] = []
+        self._changing: set[Piece] = set()
+        self._missing: dict[Piece, set[str]] = {}
+        self._binders: dict[str, list[Piece]] = defaultdict(list)
+        self._changers: dict[str, list[Piece]] = defaultdict(list)
+        self._callers: dict[str, list[Piece]] = defaultdict(list)
+        self._waiting: dict[str, list[Piece]] = defaultdict(list)
+        self._stars = [piece for piece in pieces.all if _is_star_import(piece.node)]
+        for piece in self._without_late_deletions():
+            self._enter(piece)
 
-    def _take_apart(self, statements: list[ast.stmt], parent: _Piece | None) -> list[_Piece]:
-        pieces = []
-        for statement in statements:
-            if isinstance(statement, ast.If):
-                value = value_of(statement.test, self._flags)
-                if value is not UNKNOWN:
-                    pieces += self._take_apart(statement.body if value else statement.orelse, parent)
-                    continue
-            for part in _parts(statement):
-                piece = _Piece(part, _names_of(part), parent)
-                piece.branches = [self._take_apart(branch, piece) for branch in _branches(part)]
-                pieces.append(piece)
-                self._pieces.append(piece)
-        return pieces
+    def _without_late_deletions(self) -> list[Piece]:
+        """Return the pieces but for those that take names away from an entry point that is there already."""
+        pieces = self._pieces.all
+        last = max((k for k, piece in enumerate(pieces) if self._entry in piece.names.binds), default=0)
+        return [piece for k, piece in enumerate(pieces) if k <= last or not _is_deletion(piece.node)]
 
-    def _bound_by(self, kinds: tuple[type[ast.stmt], ...]) -> set[str]:
-        return {name for piece in self._pieces if isinstance(piece.node, kinds) for name in piece.names.binds}
+    def _spread(self, names: set[str], pieces: list[Piece]) -> set[str]:
+        """Return the names, and what pieces make of them, be it through others."""
+        users: dict[str, list[Piece]] = defaultdict(list)
+        for piece in pieces:
+            for name in piece.names.uses:
+                users[name].append(piece)
+        found, waiting = set(names), list(names)
+        while waiting:
+            for piece in users.pop(waiting.pop(), []):
+                new = self._made_by(piece) - found
+                found |= new
+                waiting += new
+        return found
 
-    def _bound_only_by(self, kinds: tuple[type[ast.stmt], ...]) -> set[str]:
-        others = {
-            name for piece in self._pieces if not isinstance(piece.node, kinds) for name in piece.names.binds
-        }
-        return self._bound_by(kinds) - others
+    def _made_by(self, piece: Piece) -> set[str]:
+        if isinstance(piece.node, DEFINITIONS):
+            return set(piece.names.binds)
+        changed = piece.names.changes - self._pieces.imported
+        return {*piece.names.binds, *changed, *self._effects.changed_by(piece)}
 
-    def _filled_parameters(self) -> set[str]:
-        functions = [function_of(piece.node) for piece in self._pieces if self._entry in piece.names.binds]
-        return {
-            name for function in functions if function for name in required_extras(function)
-        } & self._bound
+    def _doubtful_from(self, own_modules: Collection[str]) -> tuple[set[str], list[Piece]]:
+        """Return where names come from that may not be there, or come from outside, and where they spread."""
+        pieces = [piece for piece in self._pieces.all if self._entry not in piece.names.binds]
+        names = {name for piece in pieces for name in piece.names.uses}
+        doubtful = self._drivers.union(*(
+            self._made_by(piece)
+            for piece in pieces
+            if not piece.branches and reaches_out(piece.node, own_modules=own_modules)
+        ))  # fmt: skip
+        return doubtful | self._undefined(names), pieces
+
+    def _enter(self, piece: Piece) -> None:
+        """Note for each name what it means to a piece that the name is needed."""
+        names = piece.names
+        if _is_future(piece.node):
+            self._mark(piece)
+        if self._drives(piece):
+            return
+        changes = names.changes if isinstance(piece.node, DEFINING) else frozenset()
+        if isinstance(piece.node, BLOCKS):
+            changes = names.changes - self._pieces.imported
+        for name in names.binds | changes:
+            self._binders[name].append(piece)
+        if isinstance(piece.node, (*BLOCKS, *DEFINITIONS, ast.Expr)):
+            self._enter_change(piece)
+
+    def _enter_change(self, piece: Piece) -> None:
+        names = piece.names
+        for name in self._effects.changed_by(piece):
+            self._changers[name].append(piece)
+        for name in names.runs:
+            self._callers[name].append(piece)
+        doubtful = self._doubtful & (names.uses - names.binds)
+        if not isinstance(piece.node, BLOCKS):  # what a function does when it is called is its own affair
+            doubtful &= self._pieces.computed
+        self._missing[piece] = doubtful
+        for name in doubtful:
+            self._waiting[name].append(piece)
+        if _extends_import_path(piece.node):
+            self._change(piece)
+
+    def _drives(self, piece: Piece) -> bool:
+        """Say whether it calls the entry point, be it through others, and does not make it."""
+        if self._entry in piece.names.binds:
+            return False
+        if isinstance(piece.node, BLOCKS):
+            return not self._drivers.isdisjoint(piece.names.uses)
+        return not isinstance(piece.node, DEFINING) and not self._drivers.isdisjoint(piece.names.runs)
 
     def keep_needed(self) -> None:
         """Mark the pieces until nothing more is needed."""
-        while (
-            self._keep(self._is_bound_for) or self._keep(self._is_registration) or self._keep(self._is_star)
-        ):
-            pass
+        entries = [piece for piece in self._pieces.all if self._entry in piece.names.binds]
+        functions = [function_of(piece.node) for piece in entries]
+        extras = {name for function in functions if function for name in required_extras(function)}
+        self._need({self._entry, *(extras & self._pieces.bound)})
+        while self._fresh:
+            name = self._fresh.pop()
+            for piece in self._binders[name]:
+                self._mark(piece)
+            for piece in self._changers[name]:
+                self._change(piece)
+            for piece in self._waiting[name]:
+                self._missing[piece].discard(name)
+                if piece in self._changing:
+                    self._change(piece)
+            for function in self._effects.newly_changing(name):
+                for piece in self._callers[function]:
+                    self._change(piece)
+            if self._undefined({name}):
+                while self._stars:
+                    self._mark(self._stars.pop())
 
-    def _keep(self, is_wanted: Callable[[_Piece], bool]) -> bool:
-        found = [piece for piece in self._pieces if not piece.kept and is_wanted(piece)]
-        for piece in found:
+    def _need(self, names: Collection[str]) -> None:
+        self._fresh += [name for name in names if name not in self._needed]
+        self._needed.update(names)
+
+    def _change(self, piece: Piece) -> None:
+        """Keep a piece that changes what is needed, once nothing is missing that may not be there."""
+        self._changing.add(piece)
+        if not self._missing[piece]:
             self._mark(piece)
-        return bool(found)
 
-    def _mark(self, piece: _Piece | None) -> None:
+    def _mark(self, piece: Piece | None) -> None:
         while piece is not None and not piece.kept:
             piece.kept = True
-            self._needed |= piece.names.uses
+            self._need(piece.names.uses)
             for child in (child for branch in piece.branches for child in branch):
                 if isinstance(child.node, ast.Raise):  # in an `if` that stays, it says why a name is missing
                     self._mark(child)
             piece = piece.parent
 
-    def _is_bound_for(self, piece: _Piece) -> bool:
-        """Say whether it imports, defines or assigns what is needed."""
-        names = piece.names
-        if isinstance(piece.node, DEFINING):
-            return not self._needed.isdisjoint(names.binds | names.changes) or _is_future(piece.node)
-        if isinstance(piece.node, _BLOCKS):
-            drives = self._entry in names.uses and self._entry not in names.binds
-            return not drives and not self._needed.isdisjoint(names.binds | (names.changes - self._imported))
-        return False
-
-    def _is_registration(self, piece: _Piece) -> bool:
-        """Say whether it runs what changes a needed name, and itself needs nothing that must be computed."""
-        names = piece.names
-        if not isinstance(piece.node, (ast.Expr, *_DEFINITIONS)) or self._entry in names.runs:
-            return False
-        changed = names.asks.union(*map(self._effects_of, names.runs)) - self._imported
-        if self._needed.isdisjoint(changed) and not _extends_import_path(piece.node):
-            return False
-        return (names.uses - self._needed).isdisjoint(self._unstable)
-
-    def _is_star(self, piece: _Piece) -> bool:
-        return _is_star_import(piece.node) and bool(self._undefined())
-
-    def _undefined(self) -> set[str]:
-        return self._needed - self._bound - _BUILTINS
-
-    def _effects_of(self, name: str) -> frozenset[str]:
-        """Return the top-level names that calling a function or class of the submission may change."""
-        if name not in self._effects:
-            self._effects[name] = frozenset()  # where functions call each other in a circle
-            for piece in self._pieces:
-                if isinstance(piece.node, _DEFINITIONS) and name in piece.names.binds:
-                    called = piece.names.uses - {name}
-                    effects = changed_inside(piece.node).union(*map(self._effects_of, called))
-                    self._effects[name] |= effects
-        return self._effects[name]
+    def _undefined(self, names: set[str]) -> set[str]:
+        return names - self._pieces.bound - _BUILTINS
 
     def result(self) -> Slice:
         """Return the pieces put together again."""
         dropped: list[ast.stmt] = []
-        kept = _put_together(self._top, dropped)
-        entries = [piece.node for piece in self._pieces if piece.kept and self._entry in piece.names.binds]
-        stars = any(_is_star_import(piece.node) for piece in self._pieces)
+        pieces = self._pieces.all
+        kept = put_together(self._pieces.top, dropped)
+        stars = any(_is_star_import(piece.node) for piece in pieces)
         return Slice(
             kept,
             dropped,
-            entries,
-            bound=self._bound,
-            kept_names={name for piece in self._pieces if piece.kept for name in piece.names.binds},
-            undefined=[] if stars else sorted(self._undefined()),
+            [piece.node for piece in pieces if piece.kept and self._entry in piece.names.binds],
+            bound=self._pieces.bound,
+            kept_names={name for piece in pieces if piece.kept for name in piece.names.binds},
+            undefined=[] if stars else sorted(self._undefined(self._needed)),
             has_star_import=stars,
         )
-
-
-def _parts(statement: ast.stmt) -> Iterator[ast.stmt]:
-    """Yield a statement, or an import name by name."""
-    if isinstance(statement, _IMPORTS) and len(statement.names) > 1:
-        for alias in statement.names:
-            part = copy.copy(statement)
-            part.names = [alias]
-            yield part
-    else:
-        yield statement
-
-
-def _branches(statement: ast.stmt) -> list[list[ast.stmt]]:
-    if isinstance(statement, ast.If):
-        return [statement.body, statement.orelse]
-    if isinstance(statement, ast.Try | ast.TryStar):
-        handlers = [handler.body for handler in statement.handlers]
-        return [statement.body, *handlers, statement.orelse, statement.finalbody]
-    return []
-
-
-def _names_of(statement: ast.stmt) -> Names:
-    try:
-        return names_of(_conditions(statement))
-    except SyntaxError as error:
-        error.lineno = statement.lineno  # it has counted from the statement's own first line
-        raise
-
-
-def _conditions(statement: ast.stmt) -> ast.stmt:
-    """Return what of an `if` or `try` is looked at beside its branches; other statements as they are."""
-    if isinstance(statement, ast.If):
-        return ast.Expr(statement.test)
-    if isinstance(statement, ast.Try | ast.TryStar):
-        return ast.Expr(
-            ast.Tuple([handler.type for handler in statement.handlers if handler.type], ast.Load())
-        )
-    return statement
-
-
-def _put_together(pieces: list[_Piece], dropped: list[ast.stmt]) -> list[ast.stmt]:
-    """Return the statements of the kept pieces, and add the others to `dropped`."""
-    statements = []
-    for piece in pieces:
-        if not piece.kept:
-            dropped += [piece.node] if not _is_idle(piece.node) else []
-            continue
-        branches = [_put_together(branch, dropped) for branch in piece.branches]
-        whole = branches == _branches(piece.node)
-        statements.append(piece.node if whole else _with_branches(piece.node, branches))
-    return statements
-
-
-def _with_branches(statement: ast.stmt, branches: list[list[ast.stmt]]) -> ast.stmt:
-    pruned = copy.copy(statement)
-    if isinstance(pruned, ast.If):
-        body, pruned.orelse = branches
-        pruned.body = body or [ast.Pass()]
-    elif isinstance(pruned, ast.Try | ast.TryStar):
-        body, *handled, pruned.orelse, final = branches
-        pruned.body = body or [ast.Pass()]
-        pruned.handlers = [copy.copy(handler) for handler in pruned.handlers]
-        for handler, statements in zip(pruned.handlers, handled, strict=True):
-            handler.body = statements or [ast.Pass()]
-        pruned.finalbody = final or ([] if pruned.handlers else [ast.Pass()])
-    return pruned
-
-
-def _is_idle(statement: ast.stmt) -> bool:
-    """Say whether it does nothing: a `pass`, or a text that stands for itself."""
-    is_constant = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-    return isinstance(statement, ast.Pass) or is_constant
 
 
 def _is_future(statement: ast.stmt) -> bool:
@@ -269,5 +230,14 @@ def _is_star_import(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*"
 
 
+def _is_deletion(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Delete) and all(isinstance(part, ast.Name) for part in statement.targets)
+
+
 def _extends_import_path(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Expr) and ast.unparse(statement).startswith("sys.path.")
+    match statement:
+        case ast.Expr(
+            value=ast.Call(func=ast.Attribute(value=ast.Attribute(value=ast.Name(id="sys"), attr="path")))
+        ):
+            return True
+    return False

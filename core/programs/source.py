@@ -2,11 +2,13 @@
 
 import ast
 import io
+import re
 import threading
 import tokenize
 import warnings
 from bisect import bisect_right
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from core.errors import InvalidSubmissionError
@@ -14,6 +16,16 @@ from core.errors import InvalidSubmissionError
 ENTRY_POINT = "unlearning"
 MAX_SOURCE_BYTES = 256 * 2**10  # a dense file takes several hundred times its size in memory as a tree
 
+# A string that does not end is taken to where it must end: given up, it would be tried from each quote anew.
+TOKEN = re.compile(
+    r"""\"{3}(?:\\.|[^\\])*?(?:\"{3}|\\?\Z)|'{3}(?:\\.|[^\\])*?(?:'{3}|\\?\Z)"""
+    r"""|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?"""
+    r"|\#[^\n]*|\\\n|[^\"'\#\[\](){}\\\n]+|.",
+    re.DOTALL,
+)
+"""A string, a comment, a line that goes on, a bracket, or what stands between such, in Python's text."""
+
+_MAX_FIELDS = 2_000  # Python reads an f-string anew for each
 _PARAMETERS = ("net", "retain", "forget", "val")
 _SIGNATURE = f"{ENTRY_POINT}({', '.join(_PARAMETERS)})"
 _PARSING = threading.Lock()  # Python's switch for warnings is one for all threads
@@ -53,8 +65,17 @@ class Source:
                 f"The file holds {len(self.text):,} characters of Python; at most {MAX_SOURCE_BYTES:,} "
                 "may be in it. Move data into files of their own, in a `.zip`."
             )
+        for token in TOKEN.finditer(self.text):
+            if (
+                token[0].count("{") > _MAX_FIELDS
+                and "f" in self.text[max(token.start() - 2, 0) : token.start()].lower()
+            ):
+                line = self.text.count("\n", 0, token.start()) + 1
+                raise InvalidSubmissionError(
+                    f"The f-string in {self.place(line)} has more than {_MAX_FIELDS:,} fields."
+                )
         try:
-            with _PARSING, warnings.catch_warnings(action="ignore"):
+            with quietly():
                 return ast.parse(self.text, filename="submission.py")
         except SyntaxError as error:
             raise InvalidSubmissionError(
@@ -70,7 +91,7 @@ class Source:
             InvalidSubmissionError: Python would not run the text; the message says where.
         """
         try:
-            with _PARSING, warnings.catch_warnings(action="ignore"):
+            with quietly():
                 compile(self.text, "submission.py", "exec", dont_inherit=True)
         except SyntaxError as error:
             raise InvalidSubmissionError(
@@ -78,6 +99,13 @@ class Source:
             ) from error
         except (ValueError, RecursionError, MemoryError) as error:
             raise InvalidSubmissionError("The file cannot be compiled as Python source code.") from error
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep back what Python warns of in a text that it reads here."""
+    with _PARSING, warnings.catch_warnings(action="ignore"):
+        yield
 
 
 def decode(data: bytes) -> str:

@@ -139,9 +139,14 @@ REFUSED = {
     "dots": (EMPTY.encode() + b"\nx" + b".a" * 50_000, "nested|parsed|Syntax"),
     "a sum": (EMPTY.encode() + b"\nx = 1" + b"+1" * 50_000, "nested|parsed|Syntax"),
     "branches": (EMPTY.encode() + b"\nif x: pass" + b"\nelif x: pass" * 5000, "nested|parsed|Syntax"),
-    "a dropped number": (
-        b"import requests\n" + EMPTY.encode() + b"\nfor i in a(0x" + b"f" * 5000 + b")(): 0",
-        "too long",
+    "a number that cannot be written": (
+        b"import q, requests\nif q:\n    x = 0x" + b"f" * 5000 + b"\n    for i in q: 0\n"
+        b"def unlearning(net, retain, forget, val): return x",
+        "a number is too long",
+    ),
+    "many fields": (
+        EMPTY.encode() + b"\nx = f'" + b"{a}" * 80_000 + b"'",
+        "f-string in line 2 has more than",
     ),
     "too long": (EMPTY.encode() + b"\n#" * 140_000, "280,046 characters"),
 }
@@ -211,3 +216,32 @@ def test_files_cut_and_mixed_are_read_or_refused_and_nothing_else() -> None:
             except InvalidSubmissionError:
                 continue
             compile(program.files["submission.py"], "submission.py", "exec")
+
+
+def chain(part: str, n: int) -> str:
+    return "".join(part.replace("I", str(k)).replace("J", str(k + 1)) for k in range(n))
+
+
+LONG = {
+    "names": chain("aI = aJ\n", 4_900) + "a4900 = 1",
+    "names that a method is asked with": chain("aI = []\n", 2_400) + chain("aI.x(aJ)\n", 2_400),
+    "functions": chain("def aI(): return aJ()\n", 4_900),
+    "functions that fill": chain("def aI(t): aJ(t); T.x()\n", 4_900) + "T = []\na0(T)",
+    "one statement with many names": "x = [" + chain("bI, ", 20_000) + "]\nx.append(x)",
+    "texts of many names": "y = 1; x = [" + ("f'" + "{a}" * 1_900 + "', ") * 40 + "]",
+    "calls of calls": "x = [" + ("a" + "()" * 80 + ", ") * 1_500 + "]",
+    "lambdas": "x = [" + ("lambda: " * 40 + "a, ") * 700 + "]",
+    "an import of many": "import requests, " + ", ".join(["os"] * 4_800),
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("case", LONG)
+def test_long_file_is_read_in_time(case: str) -> None:
+    text = f"{LONG[case]}\ndef unlearning(net, retain, forget, val): return a0, x, T\nfor i in y: 0\n"
+    assert read("a.py", text.encode()).files
+
+
+def test_more_statements_than_can_be_followed_are_refused() -> None:
+    with pytest.raises(InvalidSubmissionError, match=r"more than 5,000 statements.*data into files"):
+        read("a.py", f"{'x=1;' * 5_000}\n{EMPTY}".encode())

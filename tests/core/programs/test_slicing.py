@@ -15,9 +15,8 @@ from core.programs.slicing import slice_module
 def sliced(text: str, *, as_script: bool = True) -> str:
     text = textwrap.dedent(text)
     module = ast.parse(text)
-    return lay_out(
-        slice_module(module, entry="unlearning", as_script=as_script).kept, module=module, text=text
-    )
+    taken = slice_module(module, text, entry="unlearning", as_script=as_script, own_modules=())
+    return lay_out(taken.kept, module=module, text=text)
 
 
 def lines(text: str, *, as_script: bool = True) -> list[str]:
@@ -125,6 +124,61 @@ KEEPS = {
     "a match": ("match 3:\n    case k:\n        n = k\ndef unlearning(): return n", 3),
     "statements on one line": ("a = 1; b = 1 / 0; c = 3\ndef unlearning(): return a + c", 4),
     "text of several lines": ("s = '''a\n    b\n'''\nx = 1 / 0\ndef unlearning(): return s", "a\n    b\n"),
+    "a list that a loop extends": (
+        "L = []\nfor k in range(1, 4): L.append(f'layer{k}')\ndef unlearning(): return L",
+        ["layer1", "layer2", "layer3"],
+    ),
+    "a table that a loop extends": (
+        "S = {}\nfor k in 'ab':\n    S.setdefault(k, []).append(1)\ndef unlearning(): return S",
+        {"a": [1], "b": [1]},
+    ),
+    "what a `with` changes": (
+        "import io\nS = {1}\nwith io.StringIO():\n    S.update({2})\ndef unlearning(): return S",
+        {1, 2},
+    ),
+    "a helper that fills its argument": (
+        "T = {}\ndef fill(t): t['a'] = 1\nfill(T)\ndef unlearning(): return T",
+        {"a": 1},
+    ),
+    "a helper that has it filled, by keyword": (
+        "T = {}\ndef fill(k, *, t): t.update({k: 1})\ndef more(t): fill('a', t=t)\nmore(T)\n"
+        "def unlearning(): return T",
+        {"a": 1},
+    ),
+    "a helper that fills what all know": (
+        "T = {}\ndef fill(t): t['a'] = 1\ndef main(): fill(T)\nmain()\ndef unlearning(): return T",
+        {"a": 1},
+    ),
+    "a loop of a helper": (
+        "T = []\ndef add(v): T.append(v)\nfor k in range(2): add(k)\ndef unlearning(): return T",
+        [0, 1],
+    ),
+    "what is extended by another": ("a = [1]\nb = [2]\na.extend(b)\ndef unlearning(): return a", [1, 2]),
+    "what is extended by what is computed": (
+        "def make(): return [2]\na = [1]\nb = make()\na.extend(b)\ndef unlearning(): return a",
+        [1, 2],
+    ),
+    "a library's function that fills": (
+        "from heapq import heapify\nH = [3, 1]\nheapify(H)\ndef unlearning(): return H",
+        [1, 3],
+    ),
+    "functions in a circle": (
+        "T = []\ndef f(n):\n    T.append(n)\n    if n: g(n - 1)\ndef g(n): f(n)\ng(1)\n"
+        "def unlearning(): return T",
+        [1, 0],
+    ),
+    "a method that decorates": (
+        "class R(dict):\n    def method(self, f): self[f.__name__] = f()\nR = R()\n@R.method\n"
+        "def fine(): return 4\ndef unlearning(): return R['fine']",
+        4,
+    ),
+    "a walrus in a condition": ("if (m := 4): pass\ndef unlearning(): return m", 4),
+    "a name that is deleted at the end": ("m = 4\ndef unlearning(): return m\ndel m", 4),
+    "a name that is deleted before": ("len = 4\ndel len\ndef unlearning(): return len([])", 0),
+    "a decorator in brackets": (
+        "if True:\n\t@(\n\tstaticmethod\n\t)\n\tdef f(): return 3\ndef unlearning(): return f()",
+        3,
+    ),
     "a letter of another alphabet": ("ä = 'é'; b = 1 / 0\ndef unlearning(): return ä", "é"),
 }
 
@@ -146,6 +200,18 @@ DROPS = {
     "a driver's loop that keeps books": "for i in range(3):\n    H[i] = unlearning()",
     "a helper's call that needs a loader": "loader = download()\ndef train(x): H['n'] = x\ntrain(loader)",
     "a method's call that needs a loader": "loader = download()\nH.update(loader)",
+    "a driver's loop through a helper": "def run(): return unlearning()\nfor i in range(3): H.update(run())",
+    "a driver's loop through a helper that keeps books": (
+        "def run(): H[0] = unlearning()\nfor i in range(3): run()"
+    ),
+    "a driver's table": "out = unlearning()\nH.update(out)",
+    "a loop over a loader": "loader = make(open('x'))\nfor x in loader:\n    H.update(x)",
+    "a loop that downloads": "import requests\nfor x in range(3):\n    H.update(requests.get(x))",
+    "a helper's loop over a loader": (
+        "loader = make(read())\ndef train(t):\n    for x in loader: t[0] = x\nfor e in range(3): train(H)"
+    ),
+    "a helper that only reads": "def show(t): return t.items()\nshow(H)",
+    "a loop that only reads": "for k in range(3):\n    print(H.get(k))",
     "a main guard's driver": "if __name__ == '__main__':\n    main(download())",
     "an unneeded import": "import requests, torchvision\nfrom torchvision import models",
     "an unneeded class": "class Hidden(Dataset): pass",
@@ -188,7 +254,7 @@ def test_kept_lines_stay_where_they_were() -> None:
 def test_long_chains_end_in_an_error_that_can_be_told() -> None:
     text = "if a:\n    pass\n" + "elif b:\n    pass\n" * 3000
     with pytest.raises((RecursionError, MemoryError)):
-        slice_module(ast.parse(text), entry="unlearning", as_script=True)
+        slice_module(ast.parse(text), text, entry="unlearning", as_script=True, own_modules=())
 
 
 # Modules of statements over a few names, each of which works whatever came before it.
