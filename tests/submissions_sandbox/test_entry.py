@@ -44,8 +44,10 @@ CALLABLE = {
     "defaults": ("lr = 9\ndef unlearning(a, b, c, d, lr=5, *, n=6, **kw): return lr, n, kw", (5, 6, {})),
     "filled": ("LR = 7\ndef unlearning(a, b, c, d, LR): return a, d, LR", (1, 4, 7)),
     "filled by keyword": ("LR = 7\ndef unlearning(a, b, c, d, *, LR): return LR", 7),
-    "filled by position alone": ("A = 7\nB = 8\ndef unlearning(a, b, c, d, A, B, /, *, device): return d, A, B, device",
-                                 (4, 7, 8, DEVICE)),
+    "filled by position alone": (
+        "A = 7\nB = 8\ndef unlearning(a, b, c, d, A, B, /, *, device): return d, A, B, device",
+        (4, 7, 8, DEVICE),
+    ),
     "filled after any number": ("LR = 7\ndef unlearning(a, *rest, LR): return rest, LR", ((2, 3, 4), 7)),
     "the device": ("device = 'wrong'\ndef unlearning(a, b, c, d, device): return device", DEVICE),
     "the device by keyword": ("def unlearning(a, b, c, d, *, device): return device", DEVICE),
