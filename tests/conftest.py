@@ -17,6 +17,7 @@ from core.storage import storage
 from tests.support.requirements import REQUIREMENTS
 
 pytest_plugins = ["tests.support.postgres"]
+pytest.register_assert_rewrite("tests.support.corpus_tests")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -28,14 +29,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("LETHE_TEST_REQUIRE") == "all":
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests together where files run side by side, unless they name a group of their own."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 def _forget_cached() -> None:

@@ -15,9 +15,9 @@ _INTRODUCTION = """\
 
 The {n_hostile} submissions of [`tests/submissions`](../tests/submissions) that attack or fail, and {n_honest}
 honest ones, go the whole way, from the upload to their verdict, in both sandboxes, on every run of the tests
-([`tests/test_corpus.py`](../tests/test_corpus.py)). After each one no process, container or cgroup of it is
-left, the host's disk and the worker's memory are where they were, and an honest submission still earns the
-same score.
+([`tests/support/corpus_tests.py`](../tests/support/corpus_tests.py)). After each one no process, container or
+cgroup of it is left, the host's disk and the worker's memory are where they were, and an honest submission
+still earns the same score.
 
 The last column is the **positive control**: with the protections in it removed, the same attack must succeed;
 otherwise it would prove nothing. [`tests/support/weakened.py`](../tests/support/weakened.py) removes

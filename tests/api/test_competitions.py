@@ -38,6 +38,8 @@ def test_open_phase_accepts_and_says_its_limits(client, make_competition):
         "scratch_bytes",
         "log_bytes",
         "upload_bytes",
+        "device",
+        "isolation",
     }
     assert phase == {
         "competition": "faces",
@@ -48,6 +50,7 @@ def test_open_phase_accepts_and_says_its_limits(client, make_competition):
         "opens_at": "2000-01-01T00:00:00Z",
         "closes_at": None,
         "show_logs": True,
+        "score_decimals": None,
         "scoring_version": "neurips2023-1",
         "preparation": {"done": 0, "total": 9},
         "accepting": True,

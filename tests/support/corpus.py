@@ -41,6 +41,7 @@ LIMITS = Limits(
 """The same for a sandbox that a control opens itself."""
 
 _GONE_S = 10.0  # a killed process lets go of its memory and its cgroup a moment after its verdict
+_ALIKE = 0.8
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -152,6 +153,11 @@ class Host:
         storage = self._installation.home / "storage"
         files = [*_files(self._installation.home, but=storage), *_files(self._temporary, but=storage)]
         return Footprint(disk=sum(map(_size, files)), memory=sum(map(_private_bytes, self._workers)))
+
+    def slots_are_alike(self) -> bool:
+        """Say whether both slots of the worker take about the same memory: have loaded the same."""
+        smaller, larger = sorted(map(_private_bytes, self._workers))[-2:]
+        return smaller > _ALIKE * larger
 
     def leftovers(self) -> list[str]:
         """Name what sandboxes left, once it has had the time to go; nothing else of theirs may run."""

@@ -60,8 +60,10 @@ def unlearning(net, retain, forget, val):
         method(net)
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(square, [1, 2])) == [1, 4]
-    with multiprocessing.Pool(2) as processes:
-        assert processes.map(square, [1, 2]) == [1, 4]
+    processes = multiprocessing.Pool(2)
+    assert processes.map(square, [1, 2]) == [1, 4]
+    processes.close()
+    processes.join()
     with open(os.path.join(os.environ["TMPDIR"], "notes.txt"), "w") as file:
         file.write("ours")
     return net
