@@ -211,7 +211,7 @@ def _containers_started(owner: str, *, since: int) -> list[str]:
     filters = {"type": "container", "event": "create", "label": f"{OWNER_LABEL}={owner}"}
     try:
         with closing(docker.from_env()) as client:
-            events = client.api.events(since=since, until=int(time.time()) + 1, filters=filters, decode=True)
+            events = client.api.events(since=since, until=time.time(), filters=filters, decode=True)
             return [str(event["id"]) for event in events]
     except DockerException:
         return []
