@@ -71,7 +71,7 @@ def test_train_references_trains_only_what_is_missing(
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"dataset": {"kind": "photographs"}}, "dataset kind must be `synthetic`"),
+        ({"dataset": {"kind": "photographs"}}, "dataset kind must be one of synthetic, bundle, not"),
         ({"dataset": {"kind": "synthetic", "people": 3}}, "people"),
         ({"architecture": {"width": 0}}, "width must be a whole number >= 1"),
         ({"recipe": {"epochs": "many"}}, "epochs"),
