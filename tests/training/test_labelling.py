@@ -14,6 +14,7 @@ from submissions_sandbox.architectures import Architecture, build
 from tests.support.bundles import make_bundle, make_split, unlabelled
 from training.labelling import AgeModel, LabellingError, label_faces, train_age_model
 from training.recipe import Recipe
+from training.threads import one_thread
 
 EDGES = {"age_groups": {"youngest": 0, "oldest": 99, "edges": [10.0 * edge for edge in range(11)]}}
 NETWORK = Architecture(width=4)
@@ -75,7 +76,8 @@ def test_labels_are_what_the_stored_weights_compute(teacher: BundleFolder, model
     net.load_state_dict(load(model.weights))
     for name in ("forget", "test"):
         split = made.splits[name]
-        probabilities = net(torch.from_numpy(split.images).float()).softmax(dim=1).detach().numpy()
+        with one_thread(), torch.inference_mode():
+            probabilities = net(torch.from_numpy(split.images).float()).softmax(dim=1).numpy()
         assert np.array_equal(split.age_group, probabilities.argmax(axis=1))
         assert made.labels["confidence"][name] == pytest.approx(probabilities.max(axis=1), abs=1e-4)
         assert np.array_equal(split.image_id, teacher.bundle.splits[name].image_id)
