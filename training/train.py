@@ -1,4 +1,8 @@
-"""Training of one model: the original, or a reference retrained without the forget set."""
+"""Training: of the original model, and of the references, retrained without the forget set."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,6 +12,22 @@ from torch import nn
 from submissions_sandbox.architectures import Architecture, build
 from training.recipe import Recipe
 from training.threads import one_thread
+
+# Of `train_many`; it rises when the bits of a reference change, so that no set of references mixes two.
+TRAINER_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A reference model.
+
+    Attributes:
+        state: the state_dict of the whole architecture, on the CPU.
+        seconds: what its training took; of models trained side by side, each one's share.
+    """
+
+    state: dict[str, torch.Tensor]
+    seconds: float
 
 
 def train(
@@ -43,6 +63,38 @@ def train(
         loss = nn.CrossEntropyLoss(_class_weights(labels, architecture) if recipe.class_weights else None)
         _fit(net, torch.from_numpy(images), torch.from_numpy(labels), recipe=recipe, loss=loss)
         return net.state_dict()
+
+
+def train_many(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    *,
+    architecture: Architecture,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    device: str = "cpu",
+) -> Iterator[TrainedModel]:
+    """Train one reference model for each seed, in their order; each comes as soon as it is there.
+
+    The bits of a model depend on its seed and on the device, not on which models are trained with it.
+
+    Args:
+        images: uint8 [n, 3, h, w]; the network sees them as float32, 0-255, without augmentation.
+        labels: int64 [n], 0..n_classes - 1.
+        architecture: the network.
+        recipe: optimiser, schedule and batches.
+        seeds: one for each model; 0..2**63 - 1.
+        device: "cpu".
+
+    Raises:
+        ValueError: an unknown device; or, as of `train`, no step can be made.
+    """
+    if device != "cpu":
+        raise ValueError(f'device must be "cpu", not {device!r}')
+    for seed in seeds:
+        started = time.monotonic()
+        state = train(images, labels, architecture=architecture, recipe=recipe, seed=seed)
+        yield TrainedModel(state=state, seconds=time.monotonic() - started)
 
 
 def _class_weights(labels: NDArray[np.int64], architecture: Architecture) -> torch.Tensor:

@@ -4,7 +4,7 @@ import torch
 
 from submissions_sandbox.architectures import Architecture, build
 from training.recipe import Recipe
-from training.train import train
+from training.train import train, train_many
 
 TINY = Architecture(width=4, n_classes=3)
 QUICK = Recipe(epochs=2, batch_size=16, learning_rate=2e-3, class_weights=False)
@@ -129,3 +129,12 @@ def test_class_weights_are_inverse_frequencies(monkeypatch):
     train(images, labels, architecture=TINY, recipe=QUICK, seed=0)
     assert seen[0].tolist() == pytest.approx([20 / 30, 0.0, 2.0])
     assert seen[1] is None
+
+
+def test_a_reference_does_not_depend_on_those_trained_with_it():
+    data = stripes(40)
+    alone = next(train_many(*data, architecture=TINY, recipe=QUICK, seeds=[5]))
+    first, second = train_many(*data, architecture=TINY, recipe=QUICK, seeds=[9, 5])
+    assert equal(alone.state, second.state)
+    assert not equal(first.state, second.state)
+    assert alone.seconds > 0
