@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import disclosure
 from core import nodes
-from core.competitions import PhaseLimits, Progress
 from core.lifecycle import PhaseState, SubmissionState, Verdict
+from core.limits import PhaseLimits, limits_of
 from core.models import Baseline, Competition, Node, Phase, Run, Score, Submission
+from core.references import Progress
 from core.rescoring import Rescoring
 
 
@@ -86,7 +87,7 @@ class PhaseAnswer(PhaseSummary):
         return cls(
             **PhaseSummary.model_validate(phase).model_dump(),
             competition=phase.competition.slug,
-            limits=PhaseLimits.model_validate(phase.limits),
+            limits=limits_of(phase),
             scoring_version=phase.scoring_version,
             show_logs=phase.show_logs,
             score_decimals=phase.score_decimals,

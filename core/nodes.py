@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from core.lifecycle import NodeState
@@ -80,8 +80,13 @@ def is_lost(node: Node) -> bool:
 
 def any_takes_work(session: Session) -> bool:
     """Return whether some worker host is there and ready."""
-    ready = select(Node).where(Node.state == NodeState.READY, Node.seen_at > utc_now() - _LOST_AFTER)
-    return session.scalars(ready.limit(1)).first() is not None
+    return count_ready_slots(session) > 0
+
+
+def count_ready_slots(session: Session) -> int:
+    """Return how many shards the worker hosts that are there and ready work on at a time."""
+    ready = Node.state == NodeState.READY, Node.seen_at > utc_now() - _LOST_AFTER
+    return session.scalar(select(func.sum(Node.slots)).where(*ready)) or 0
 
 
 def _set(node: Node, state: NodeState, problem: str, proof: Proof | None) -> None:

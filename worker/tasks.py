@@ -8,7 +8,7 @@ import structlog
 from core import db, queue, shards
 from core.errors import LeaseLostError, SandboxUnavailableError
 from core.models import Work
-from worker import node, preparation, scores, submission_runs
+from worker import node, preparation, references, scores, submission_runs
 from worker.giving_up import give_up_if_hopeless
 from worker.lease import Lease
 
@@ -18,7 +18,7 @@ app = queue.app
 
 _DO: dict[Work, Callable[[Lease], None]] = {
     Work.PREPARATION: preparation.prepare_phase,
-    Work.REFERENCES: preparation.train_references,
+    Work.REFERENCES: references.train_references,
     Work.BASELINES: scores.score_baselines,
     Work.RUNS: submission_runs.run_shard,
     Work.SCORING: scores.score_submission,
