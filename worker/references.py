@@ -29,7 +29,8 @@ def train_references(lease: Lease) -> None:
     task = _begin(lease)
     if task is None:
         return
-    _train(task)
+    if task.missing:
+        _train(task)
     with db.transaction() as session:
         phase = competitions.lock(session, task.phase.id)
         shards.finish(session, lease.shard.id, holder=lease.holder)
