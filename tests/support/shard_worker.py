@@ -9,6 +9,7 @@ import sys
 
 os.environ["OMP_NUM_THREADS"] = "1"  # as a worker does, before torch is imported
 
+import torch._dynamo  # noqa: F401  # the first step of an optimiser imports it: here, once for all workers
 from sqlalchemy import select
 
 from core import db, logs, shards

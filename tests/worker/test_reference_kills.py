@@ -17,8 +17,9 @@ from core import queue
 from tests.support.competition import make_phase
 from tests.support.measured import FACES
 
-N_MODELS = 4
-KILLS = int(os.environ.get("LETHE_TEST_KILLS", "5"))
+N_MODELS = 5
+KILLS = 5
+SEED = 2023
 
 
 class Workers:
@@ -31,16 +32,15 @@ class Workers:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
             )
 
-    def work(self, home: Path, *, kill_after_s: float | None = None) -> int:
-        """Let a worker work to its end, or kill it after a while; return its exit status."""
+    def start(self, home: Path) -> int:
+        """Start a worker and return its pid."""
         assert self._forker.stdin is not None
         self._forker.stdin.write(f"{home}\n")
         self._forker.stdin.flush()
-        pid = int(self._read())
-        if kill_after_s is not None:
-            time.sleep(kill_after_s)
-            with suppress(ProcessLookupError):  # it has come to its end
-                os.kill(pid, signal.SIGKILL)
+        return int(self._read())
+
+    def wait(self) -> int:
+        """Wait for the worker to end and return its exit status."""
         return int(self._read())
 
     def _read(self) -> str:
@@ -68,6 +68,13 @@ def _stored(home: Path) -> dict[tuple[int, int], str]:
     return found
 
 
+def _seconds_per_model(home: Path) -> float:
+    connection = sqlite3.connect(home / "lethe.db")
+    seconds: float = connection.execute("SELECT min(seconds) FROM reference_model").fetchone()[0]
+    connection.close()
+    return seconds
+
+
 def _copy(home: Path, target: Path) -> None:
     """Copy an installation in which nothing has been done yet: the seeds are the same."""
     target.mkdir()
@@ -75,6 +82,11 @@ def _copy(home: Path, target: Path) -> None:
     one.backup(other)
     one.close()
     other.close()
+
+
+def _wait_for_models(home: Path, count: int) -> None:
+    while len(_stored(home)) < min(count, 2 * N_MODELS):
+        time.sleep(0.02)
 
 
 @pytest.mark.timeout(60 + 10 * KILLS)
@@ -87,17 +99,22 @@ def test_killed_build_gives_the_bits_of_an_undisturbed_one(
     killed = tmp_path / "killed"
     _copy(home, killed)
 
-    started = time.monotonic()
-    assert workers.work(home) == 0
-    undisturbed_s = time.monotonic() - started
+    workers.start(home)
+    assert workers.wait() == 0
     expected = _stored(home)
     assert len(expected) == 2 * N_MODELS
 
-    moments, counts = random.Random(2023), []
-    while len(counts) < KILLS and len(_stored(killed)) < 2 * N_MODELS:
-        workers.work(killed, kill_after_s=moments.uniform(0.0, undisturbed_s / 3))
+    moments, counts = random.Random(SEED), []
+    for _ in range(KILLS):
+        before, pid = len(_stored(killed)), workers.start(killed)
+        _wait_for_models(killed, before + moments.randint(0, 1))
+        time.sleep(moments.uniform(0.0, 1.5 * _seconds_per_model(home)))
+        with suppress(ProcessLookupError):  # it has come to its end
+            os.kill(pid, signal.SIGKILL)
+        workers.wait()
         counts.append(len(_stored(killed)))
-    print(f"undisturbed {undisturbed_s:.1f} s; models stored when killed: {counts}")
-    assert len(counts) >= 3
-    assert workers.work(killed) == 0
+    print(f"models stored when killed: {counts}")
+    assert len(set(counts)) >= 3
+    workers.start(killed)
+    assert workers.wait() == 0
     assert _stored(killed) == expected
