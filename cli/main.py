@@ -9,13 +9,15 @@ import typer
 
 import migrations
 from cli import demo as demo_
-from cli import selftest
+from cli import phase_bundles, selftest
 from cli.client import Client
+from cli.dataset import dataset_app
+from cli.endings import clear_errors, fail
 from cli.files import new_file
 from cli.references import references_app
 from cli.supervisor import InstallationError, Supervisor
 from cli.tables import leaderboard_table, rescoring_line
-from cli.terminal import LOCAL_URL, Token, Url, clear_errors, console, fail
+from cli.terminal import LOCAL_URL, Token, Url, console
 from core import competitions, db, references, rescoring, users
 from core.inert import inert
 from core.limits import limits_of
@@ -24,6 +26,7 @@ app = typer.Typer(help="Lethe: competitions in machine unlearning.", no_args_is_
 sandbox_app = typer.Typer(help="The sandbox of this machine's worker.", no_args_is_help=True)
 app.add_typer(sandbox_app, name="sandbox")
 app.add_typer(references_app, name="references")
+app.add_typer(dataset_app, name="dataset")
 
 _Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; another free one if it is taken.")]
 _File = Annotated[Path, typer.Argument(help="A .py, .ipynb or .zip.", exists=True, dir_okay=False)]
@@ -65,8 +68,9 @@ def migrate() -> None:
 def create_competition(path: _Competition) -> None:
     """Create a competition and prepare its phases."""
     with clear_errors():
+        spec = phase_bundles.stored(competitions.read_spec(path), path.parent)
         with db.transaction() as session:
-            competition = competitions.create(session, competitions.read_spec(path))
+            competition = competitions.create(session, spec)
         console.print(
             f"Created `{competition.slug}`; its phases open when their reference models are trained."
         )

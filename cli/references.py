@@ -8,7 +8,8 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cli.client import Client
-from cli.terminal import LOCAL_URL, Token, Url, clear_errors, console, fail
+from cli.endings import clear_errors, fail
+from cli.terminal import LOCAL_URL, Token, Url, console
 
 references_app = typer.Typer(help="The reference models of a phase; for organizers.", no_args_is_help=True)
 

@@ -18,7 +18,7 @@ from core.limits import limits_of
 from core.models import Phase
 from core.references import Prepared
 from core.storage import storage
-from faces.bundle import Bundle, pack, unpack
+from faces.bundle import Bundle, InvalidBundleError, pack, unpack
 from faces.synthetic import SyntheticFaces, render
 from submissions_sandbox.architectures import Architecture
 from training.evaluation import EVALUATOR_VERSION, Evaluator
@@ -35,7 +35,7 @@ class Plan:
 
     architecture: Architecture
     recipe: Recipe
-    faces: SyntheticFaces
+    faces: "SyntheticFaces | BundleParts"
 
     @classmethod
     def of(cls, phase: Phase) -> Self:
@@ -46,13 +46,14 @@ class Plan:
         """
         dataset = dict(phase.dataset)
         kind = dataset.pop("kind", None)
-        if kind != "synthetic":
-            raise InvalidCompetitionError(f"dataset kind must be `synthetic`, not {kind!r}")
+        sources = {"synthetic": SyntheticFaces, "bundle": BundleParts}
+        if kind not in sources:
+            raise InvalidCompetitionError(f"dataset kind must be one of {', '.join(sources)}, not {kind!r}")
         try:
             return cls(
                 architecture=Architecture(**phase.architecture),
                 recipe=Recipe(**phase.recipe),
-                faces=SyntheticFaces(**dataset),
+                faces=sources[kind](**dataset),
             )
         except (TypeError, ValueError) as error:
             raise InvalidCompetitionError(f"phase `{phase.slug}`: {error}") from error
@@ -64,21 +65,20 @@ def prepare_phase(lease: Lease) -> None:
     with db.reading() as session:
         phase = session.get_one(Phase, phase_id)
     try:
-        plan = Plan.of(phase)
+        prepared = _prepare(phase, Plan.of(phase))
     except InvalidCompetitionError as error:
         log.error("phase_broken", phase_id=str(phase_id), problem=str(error))
         with db.transaction() as session:
             competitions.mark_broken(session, phase_id, str(error))
         return
-    prepared = _prepare(phase, plan)
     with db.transaction() as session:
         references.set_prepared(session, phase_id, prepared)
         shards.finish(session, lease.shard.id, holder=lease.holder)
 
 
 def _prepare(phase: Phase, plan: Plan) -> Prepared:
-    """Draw the bundle, train and measure the original model, and store all of it."""
-    bundle = render(plan.faces)
+    """Make the bundle, train and measure the original model, and store all of it."""
+    bundle = _bundle(plan)
     packed = pack(bundle)
     started = time.monotonic()
     original = train(
@@ -110,6 +110,19 @@ def _prepare(phase: Phase, plan: Plan) -> Prepared:
         reference_key=reference_key(phase, plan, manifest_sha256),
         retraining_s=seconds_per_image * len(bundle.retain),
     )
+
+
+def _bundle(plan: Plan) -> Bundle:
+    """Draw or load the faces that a plan names; `InvalidCompetitionError` if a phase cannot use them."""
+    if isinstance(plan.faces, SyntheticFaces):
+        return render(plan.faces)
+    try:
+        bundle = load_bundle(plan.faces)
+    except InvalidBundleError as error:
+        raise InvalidCompetitionError(f"the bundle is not valid: {error}") from error
+    if not bundle.is_labelled:
+        raise InvalidCompetitionError("the bundle is unlabelled; `lethe dataset label` gives it age groups")
+    return bundle
 
 
 @dataclass(frozen=True)
