@@ -18,6 +18,9 @@ import torch
 from training.fitting import Fit, Start, Step, TrainingSet, steps
 from training.recipe import Recipe
 
+# Read when a process first multiplies on a GPU; without it two streams may share what a product sums in.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
 MODELS_AT_ONCE = 8
 
 _WARM_UP_STEPS = 3  # torch's documentation asks for some before a capture: libraries allocate in the first
@@ -119,10 +122,10 @@ def deterministic_float32() -> Iterator[None]:
     """Compute whole float32 products, and choose kernels by shape alone, inside the block.
 
     Raises:
-        RuntimeError: CUBLAS_WORKSPACE_CONFIG is not set as reproducible matrix products need it.
+        RuntimeError: CUBLAS_WORKSPACE_CONFIG is set to what makes matrix products irreproducible.
     """
     if torch.cuda.is_available() and os.environ.get("CUBLAS_WORKSPACE_CONFIG") not in (":4096:8", ":16:8"):
-        raise RuntimeError("set CUBLAS_WORKSPACE_CONFIG=:4096:8 before the process starts")
+        raise RuntimeError("start the process with CUBLAS_WORKSPACE_CONFIG=:4096:8, or without it")
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
