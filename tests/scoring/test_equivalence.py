@@ -6,10 +6,10 @@ from scoring.equivalence import equivalence
 N_MODELS = 8
 
 
-def confidences(generator, *, n_models=N_MODELS, n_examples=4):
+def confidences(generator, *, n_models=N_MODELS, n_examples=8):
     """Models that are all sure or all unsure: the examples of one model go together."""
     of_model = generator.normal(size=(n_models, 1))
-    return of_model + generator.normal(size=(n_models, n_examples))
+    return of_model + 0.2 * generator.normal(size=(n_models, n_examples))
 
 
 def p_values(n):
