@@ -29,6 +29,8 @@ _DO: dict[Work, Callable[[Lease], None]] = {
     Work.RESCORING: scores.rescore,
 }
 
+_SHARD_PROCESS = [sys.executable, "-m", "worker", "shard"]
+
 
 @app.task(name=queue.WORK_ON_SHARD)  # type: ignore[untyped-decorator]
 def work_on_shard(shard_id: str) -> None:
@@ -61,7 +63,7 @@ def work(shard_id: UUID) -> None:
 
 def _work_on_gpu(shard_id: str) -> None:
     with gpus.lend() as loan:
-        command = [sys.executable, "-m", "worker", "shard", shard_id]
+        command = [*_SHARD_PROCESS, shard_id]
         environment = {**os.environ, **loan.environment()}
         # It inherits the lock: the GPU is lent until both processes have ended.
         ended = subprocess.run(command, env=environment, pass_fds=[loan.lock.fileno()], check=False)
