@@ -57,15 +57,17 @@ def find(ids: Sequence[str]) -> list[Gpu]:
     return found
 
 
-def prove() -> None:
-    """See that every GPU of this worker is there, free, and lent to nobody; note what it uses when idle.
+def prove() -> list[Gpu]:
+    """Return this worker's GPUs, all of them there, free, and lent to nobody; note what they use when idle.
 
     Raises:
         GpuUnavailableError: one is not; the message says why.
     """
-    for gpu in find(get_settings().sandbox_gpus):
+    found = find(get_settings().sandbox_gpus)
+    for gpu in found:
         with _locked([gpu]) as loan:
             _await_baseline(loan)
+    return found
 
 
 @contextmanager

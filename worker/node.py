@@ -9,13 +9,13 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import db, nodes
-from core.errors import HostUnfitError, SandboxUnavailableError
+from core.errors import HostUnfitError
 from core.lifecycle import NodeState
 from core.settings import get_settings
 from worker import gpus
 from worker.sandboxes import Proven, Sandbox, UnprovenError, choose
-from worker.sandboxes.docker import remove_orphans
-from worker.sandboxes.selftest import SelfTest
+from worker.sandboxes.docker import DockerSandbox, remove_orphans
+from worker.sandboxes.selftest import SelfTest, find_gpu
 
 log = structlog.get_logger(__name__)
 
@@ -26,15 +26,13 @@ def find_proven_sandbox() -> Proven:
     """Prove the sandbox that the settings ask for.
 
     Raises:
-        SandboxUnavailableError: none holds here; the message says why, and what to install.
+        UnprovenError: none holds here; the message says why, and what to install.
     """
     settings = get_settings()
     wanted = settings.sandbox
     if settings.sandbox_gpus:
         if wanted == "bubblewrap":
-            raise SandboxUnavailableError(
-                "LETHE_SANDBOX_GPUS: only the docker sandbox gives GPUs; set LETHE_SANDBOX=docker"
-            )
+            raise UnprovenError("only Docker gives GPUs to a sandbox; set LETHE_SANDBOX=docker", None)
         wanted = "docker"
     return choose(wanted, image=settings.sandbox_image, owner=settings.installation())
 
@@ -46,10 +44,11 @@ def wait_for_sandbox() -> Sandbox:
         nodes.begin(session, settings.node_name, slots=settings.slots(), gpus=settings.sandbox_gpus)
     while True:
         try:
-            gpus.prove()
             proven = find_proven_sandbox()
-            if proven.sandbox.name == "docker":
+            if isinstance(proven.sandbox, DockerSandbox):
                 remove_orphans(settings.installation())
+                for gpu in gpus.prove():
+                    find_gpu(proven.sandbox.with_gpus(gpu.uuid))
         except HostUnfitError as error:
             log.error("host_unfit", error=str(error))
             refuse(error)

@@ -1,7 +1,7 @@
-"""`python -m worker shard ID`, but that runs of a submission only take memory on a GPU that is not there.
+"""`python -m worker shard ID`, but the runs of a submission are memory taken on a stand-in for a GPU.
 
-`python gpu_shard.py FOLDER ID`: FOLDER is that of `tests.support.nvidia`. What the process found goes there, as
-`seen.json`; `die` or `leak` in that folder make it die at work, or leave memory to a process that goes on.
+`python gpu_shard.py FOLDER ID`: FOLDER is that of `tests.support.nvidia`. What the process found goes there,
+as `seen.json`; `die` or `leak` there make it die at work, or leave memory to a process that goes on.
 """
 
 import json
