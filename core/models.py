@@ -283,7 +283,7 @@ class Baseline(_Numbers, Base):
 
 
 class Node(Base):
-    """A worker host: the sandbox that it proved, or why it takes no work.
+    """A worker host: its GPUs, the sandbox that it proved, or why it takes no work.
 
     `sandbox`, `image`, `mode` and `findings` are those of the last self-test; see `core.nodes`.
     """
@@ -298,5 +298,6 @@ class Node(Base):
     mode: Mapped[str] = mapped_column(String(64), default="")
     findings: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     slots: Mapped[int]
+    gpus: Mapped[list[str]] = mapped_column(JSON, default=list)
     started_at: Mapped[datetime] = mapped_column(default=utc_now)
     seen_at: Mapped[datetime] = mapped_column(default=utc_now)

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core import competitions, nodes, shards
+from core import competitions, nodes, queue, shards
 from core.lifecycle import PhaseState
 from core.limits import limits_of
 from core.models import Phase, ReferenceModel, Shard, Work
@@ -57,8 +57,8 @@ class References:
         reference: models of the set that submissions are measured against.
         ceiling: models of the second set.
         seconds_per_model: median of what the stored ones took; None while there are none.
-        time_left_s: what the missing ones will take all slots of the hosts that take work; None if that is
-            unknown, or if nobody trains them because the phase is broken.
+        time_left_s: what the missing ones will take the slots of all hosts that take such work; None if that
+            is unknown, or if nobody trains them because the phase is broken.
     """
 
     reference: Progress
@@ -83,7 +83,8 @@ def current(session: Session, phase: Phase) -> References:
 def _time_left_s(session: Session, phase: Phase, *, missing: int, seconds: float | None) -> float | None:
     if missing == 0:
         return 0.0
-    slots = nodes.count_ready_slots(session)
+    on_gpu = limits_of(phase).device == "cuda"
+    slots = nodes.count_slots(session, queue.CUDA_QUEUE if on_gpu else queue.RUNS_QUEUE)
     if seconds is None or slots == 0 or phase.state is PhaseState.BROKEN:
         return None
     return seconds * missing / slots

@@ -40,10 +40,11 @@ def train(
     architecture: Architecture,
     recipe: Recipe,
     seed: int,
+    device: str = "cpu",
 ) -> dict[str, torch.Tensor]:
-    """Train a network from scratch; the same arguments give the same weights, bit for bit.
+    """Train a network from scratch; on the CPU the same arguments give the same weights, bit for bit.
 
-    Runs on one CPU thread and leaves torch's global generator as it was.
+    Runs on one CPU thread, or on a GPU, and leaves torch's global generator as it was.
 
     Args:
         images: uint8 [n, 3, h, w]; the network sees them as float32, 0-255, without augmentation.
@@ -51,6 +52,7 @@ def train(
         architecture: the network.
         recipe: optimiser, schedule and batches.
         seed: decides the first weights and the order of the images; 0..2**63 - 1.
+        device: "cpu" or "cuda".
 
     Returns:
         The state_dict, on the CPU.
@@ -58,10 +60,10 @@ def train(
     Raises:
         ValueError: no step can be made: fewer images than `drop_last` demands, or than 2.
     """
-    cpu = torch.device("cpu")
-    data = TrainingSet.of(images, labels, architecture=architecture, recipe=recipe, device=cpu)
+    place = torch.device(device)
+    data = TrainingSet.of(images, labels, architecture=architecture, recipe=recipe, device=place)
     start = draw(seed, architecture=architecture, recipe=recipe, n_images=len(images))
-    return _fit(start, data, recipe)
+    return _fit(start._replace(orders=start.orders.to(place)), data, recipe)
 
 
 def train_many(

@@ -23,7 +23,7 @@ from faces.synthetic import SyntheticFaces, render
 from submissions_sandbox.architectures import Architecture
 from training.evaluation import EVALUATOR_VERSION, Evaluator
 from training.recipe import Recipe
-from training.train import TRAINER_VERSION, train
+from training.train import TRAINER_VERSION, TrainedModel, train
 from worker.lease import Lease
 
 log = structlog.get_logger(__name__)
@@ -80,16 +80,8 @@ def _prepare(phase: Phase, plan: Plan) -> Prepared:
     """Make the bundle, train and measure the original model, and store all of it."""
     bundle = _bundle(plan)
     packed = pack(bundle)
-    started = time.monotonic()
-    original = train(
-        np.concatenate([bundle.retain.images, bundle.forget.images]),
-        np.concatenate([bundle.retain.age_group, bundle.forget.age_group]),
-        architecture=plan.architecture,
-        recipe=plan.recipe,
-        seed=model_seed(phase, "original"),
-    )
-    seconds_per_image = (time.monotonic() - started) / (len(bundle.retain) + len(bundle.forget))
-    evaluation = Evaluator(bundle, plan.architecture).evaluate(original)
+    original = _train_original(phase, plan, bundle)
+    evaluation = Evaluator(bundle, plan.architecture, limits_of(phase).device).evaluate(original.state)
     log.info(
         "original_trained",
         phase_id=str(phase.id),
@@ -105,11 +97,25 @@ def _prepare(phase: Phase, plan: Plan) -> Prepared:
         participant_part_sha256=store.put(packed.participant),
         secret_part_sha256=store.put(packed.secret),
         manifest_sha256=manifest_sha256,
-        original_sha256=store.put(save(original)),
+        original_sha256=store.put(save(original.state)),
         original_evaluation_sha256=store.put(evaluation.to_bytes()),
         reference_key=reference_key(phase, plan, manifest_sha256),
-        retraining_s=seconds_per_image * len(bundle.retain),
+        # A retraining makes the same steps as the original's training, on fewer images.
+        retraining_s=original.seconds * len(bundle.retain) / (len(bundle.retain) + len(bundle.forget)),
     )
+
+
+def _train_original(phase: Phase, plan: Plan, bundle: Bundle) -> TrainedModel:
+    started = time.monotonic()
+    state = train(
+        np.concatenate([bundle.retain.images, bundle.forget.images]),
+        np.concatenate([bundle.retain.age_group, bundle.forget.age_group]),
+        architecture=plan.architecture,
+        recipe=plan.recipe,
+        seed=model_seed(phase, "original"),
+        device=limits_of(phase).device,
+    )
+    return TrainedModel(state, seconds=time.monotonic() - started)
 
 
 def _bundle(plan: Plan) -> Bundle:

@@ -60,14 +60,15 @@ def _begin(lease: Lease) -> _Task | None:
 
 def _train(task: _Task) -> None:
     bundle, set_index = load_bundle(BundleParts.of(task.phase)), task.lease.shard.set_index
-    evaluator = Evaluator(bundle, task.plan.architecture)
+    device = limits_of(task.phase).device
+    evaluator = Evaluator(bundle, task.plan.architecture, device)
     trained = train_many(
         bundle.retain.images,
         bundle.retain.age_group,
         architecture=task.plan.architecture,
         recipe=task.plan.recipe,
         seeds=[model_seed(task.phase, f"reference:{set_index}:{index}") for index in task.missing],
-        device=limits_of(task.phase).device,
+        device=device,
     )
     for index, model in zip(task.missing, trained, strict=True):
         _store(task, index, model, evaluator.evaluate(model.state).to_bytes())
