@@ -195,6 +195,18 @@ def test_current_tells_the_time_left_from_the_median_and_the_slots(phase: Phase)
     }
 
 
+def test_current_counts_the_hosts_that_have_the_device(sent: list[queue.Message]) -> None:
+    phase = make_phase(ready=False, limits={"device": "cuda"})
+    _prepare(phase)
+    _store([(0, 0)], seconds=3.0)
+    _start_nodes(cpu=7)
+    assert _current(phase).time_left_s is None
+    with db.transaction() as session:
+        nodes.begin(session, "gpu", slots=2, gpus=("0", "1"))
+        nodes.make_ready(session, "gpu", Proof())
+    assert _current(phase).time_left_s == 3.0 * 7 / 2
+
+
 def test_current_says_when_the_time_left_is_unknown(phase: Phase) -> None:
     _start_nodes(a=2)
     assert (_current(phase).seconds_per_model, _current(phase).time_left_s) == (None, None)
