@@ -7,13 +7,14 @@ from unittest.mock import Mock
 import pytest
 from sqlalchemy import select
 
-from core import competitions, db, queue
+from core import db, references
 from core.lifecycle import PhaseState
-from core.models import Baseline, Phase, ReferenceModel, Shard, Work
+from core.models import Baseline, Phase
 from core.storage import storage
+from faces.bundle import Bundle, pack
+from tests.support.bundles import make_bundle, unlabelled
 from tests.support.competition import make_phase
 from tests.support.running import TINY_PHASE
-from training.evaluation import Evaluation
 from worker import preparation
 
 
@@ -26,7 +27,7 @@ def test_preparation_stores_models_and_baselines_and_opens_the_phase(tiny_phase:
     assert tiny_phase.state is PhaseState.READY
     with db.reading() as session:
         phase = session.get_one(Phase, tiny_phase.id)
-        assert competitions.preparation_progress(session, phase) == (7, 7)
+        assert references.preparation_progress(session, phase) == (7, 7)
     baselines = _baselines()
     assert set(baselines) == {"ceiling", "floor"}
     assert baselines["floor"].forgetting_quality == 0.0
@@ -41,37 +42,23 @@ def test_preparation_secret_part_is_not_in_the_participant_part(tiny_phase: Phas
     assert not any(image.tobytes() in participant for image in bundle.test.images)
 
 
-def test_reference_models_differ_from_each_other(tiny_phase: Phase) -> None:
-    with db.reading() as session:
-        hashes = session.scalars(select(ReferenceModel.evaluation_sha256)).all()
-    assert len(set(hashes)) == 6
-    evaluation = Evaluation.from_bytes(storage().get(hashes[0]))
-    assert evaluation.forget_logits.shape == (8, 10)
-
-
-def test_train_references_trains_only_what_is_missing(
-    tiny_phase: Phase, sent: list[queue.Message], deliver: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+def test_preparation_stores_the_time_of_a_retraining(
+    home: Path, deliver: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with db.transaction() as session:
-        missing = session.scalars(select(ReferenceModel).where(ReferenceModel.model_index == 1)).first()
-        assert missing is not None
-        expected = missing.evaluation_sha256
-        session.delete(missing)
-        for shard in session.scalars(select(Shard).where(Shard.work == Work.REFERENCES)):
-            shard.done = False
-            queue.enqueue(session, queue.Message(queue.RUNS_QUEUE, shard.id))
-    trained = Mock(wraps=preparation.train)
-    monkeypatch.setattr(preparation, "train", trained)
+    monkeypatch.setattr(preparation, "time", Mock(monotonic=Mock(side_effect=[100.0, 120.0])))
+    phase = make_phase(ready=False, **TINY_PHASE)
     deliver()
-    trained.assert_called_once()
     with db.reading() as session:
-        assert expected in session.scalars(select(ReferenceModel.evaluation_sha256)).all()
+        prepared = session.get_one(Phase, phase.id)
+    bundle = preparation.load_bundle(preparation.BundleParts.of(prepared))
+    share = len(bundle.retain) / (len(bundle.retain) + len(bundle.forget))
+    assert prepared.retraining_s == pytest.approx(20.0 * share)
 
 
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"dataset": {"kind": "photographs"}}, "dataset kind must be `synthetic`"),
+        ({"dataset": {"kind": "photographs"}}, "dataset kind must be one of synthetic, bundle, not"),
         ({"dataset": {"kind": "synthetic", "people": 3}}, "people"),
         ({"architecture": {"width": 0}}, "width must be a whole number >= 1"),
         ({"recipe": {"epochs": "many"}}, "epochs"),
@@ -81,6 +68,40 @@ def test_prepare_phase_wrong_plan_breaks_the_phase_and_says_why(
     home: Path, deliver: Callable[[], None], changes: dict[str, object], problem: str
 ) -> None:
     phase = make_phase(ready=False, **TINY_PHASE | changes)
+    deliver()
+    with db.reading() as session:
+        broken = session.get_one(Phase, phase.id)
+    assert broken.state is PhaseState.BROKEN
+    assert problem in broken.problem
+
+
+def test_prepare_phase_over_a_stored_bundle_takes_it_as_it_is(
+    home: Path, deliver: Callable[[], None]
+) -> None:
+    packed = pack(make_bundle())
+    hashes = {part: storage().put(content) for part, content in packed._asdict().items()}
+    phase = make_phase(ready=False, **TINY_PHASE | {"dataset": {"kind": "bundle", **hashes}})
+    deliver()
+    with db.reading() as session:
+        prepared = session.get_one(Phase, phase.id)
+    assert prepared.state is PhaseState.READY
+    assert vars(preparation.BundleParts.of(prepared)) == hashes
+
+
+@pytest.mark.parametrize(
+    ("bundle", "changes", "problem"),
+    [
+        (unlabelled(make_bundle()), {}, "the bundle is unlabelled"),
+        (make_bundle(), {"secret": "participant"}, "the secret part is not the one that the manifest"),
+        (make_bundle(), {"path": "manifest"}, "unexpected keyword argument 'path'"),
+    ],
+)
+def test_prepare_phase_over_a_bundle_that_it_cannot_use_breaks_the_phase(
+    home: Path, deliver: Callable[[], None], bundle: Bundle, changes: dict[str, str], problem: str
+) -> None:
+    hashes = {part: storage().put(content) for part, content in pack(bundle)._asdict().items()}
+    dataset = {"kind": "bundle", **hashes, **{key: hashes[part] for key, part in changes.items()}}
+    phase = make_phase(ready=False, **TINY_PHASE | {"dataset": dataset})
     deliver()
     with db.reading() as session:
         broken = session.get_one(Phase, phase.id)
