@@ -1,0 +1,46 @@
+"""The album: columns that belong together, and what is refused."""
+
+import numpy as np
+import pytest
+
+from faces.age_groups import AgeGroups
+from faces.album import Album, InvalidAlbumError
+
+
+def album(n=3, **changes):
+    columns = {
+        "images": np.zeros((n, 3, 32, 32), np.uint8),
+        "age": np.arange(20, 20 + n),
+        "person_id": np.arange(n),
+        "image_id": np.arange(n),
+        "names": tuple(f"{i}.jpg" for i in range(n)),
+        "splits": (None,) * n,
+        "age_span": None,
+        "provenance": {},
+        "licence": "CC0-1.0",
+    }
+    return Album(**columns | changes)
+
+
+def test_age_groups_span_the_ages_unless_the_source_says_more():
+    assert album().age_groups == AgeGroups(20, 22)
+    assert album(age_span=(10, 70)).age_groups == AgeGroups(10, 70)
+    assert album(age=np.full(3, -1)).age_groups is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n": 0}, "at least one face"),
+        ({"images": np.zeros((3, 32, 32, 3), np.uint8)}, "images must be"),
+        ({"age": np.array([20, 21])}, "age must be"),
+        ({"person_id": np.zeros(3, np.int32)}, "person_id must be int64"),
+        ({"image_id": np.array([0, 1, 1])}, "count the faces"),
+        ({"age": np.array([20, -1, 22])}, "some faces are known"),
+        ({"splits": (None, "holdout", "test")}, "split must be"),
+        ({"splits": (None,)}, "split must be"),
+    ],
+)
+def test_columns_that_do_not_belong_together_are_refused(changes, message):
+    with pytest.raises(InvalidAlbumError, match=message):
+        album(**changes)
