@@ -48,12 +48,13 @@ def list_faces(folder: Path, ages: AgeRange) -> Listing:
         folder,
         entries=tuple(entries),
         faults=tuple(faults),
-        people=tuple(sorted(table.ages)),
+        people=tuple(sorted(table.people)),
         age_span=(min(table.ages.values()), max(table.ages.values())),
     )
 
 
 class _Table(NamedTuple):
+    people: frozenset[str]
     ages: Mapping[str, int]
     faults: tuple[Fault, ...]
 
@@ -64,25 +65,19 @@ def _read_table(folder: Path, ages: AgeRange) -> _Table:
         lines = (folder / TABLE).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ImporterError(f"{folder / TABLE} cannot be read as text: {error}") from error
-    stated: dict[str, int] = {}
-    contradicted: set[str] = set()
+    stated: dict[str, set[int]] = {}
     faults: list[Fault] = []
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
         match = _LINE.fullmatch(line.strip())
-        reason = (
-            f"{printable(line.strip())!r} is not `ID AGE GENDER`"
-            if match is None
-            else fault_of_age(int(match["age"]), ages)
-        )
-        if match is not None and reason is None:
-            person, age = match["person"], int(match["age"])
-            if person in stated:
-                reason = f"{person} is stated twice, with the ages {stated[person]} and {age}"
-                contradicted |= {person} if stated[person] != age else set()
-            else:
-                stated[person] = age
+        if match is None:
+            reason = f"{printable(line.strip())!r} is not `ID AGE GENDER`" if line.strip() else None
+        else:
+            reason = fault_of_age(int(match["age"]), ages)
+            if match["person"] in stated:
+                reason = f"{match['person']} is stated twice"
+            stated.setdefault(match["person"], set()).add(int(match["age"]))
         if reason is not None:
             faults.append(Fault(f"{TABLE}:{number}", reason))
-    return _Table({person: stated[person] for person in stated.keys() - contradicted}, tuple(faults))
+    unambiguous = {person: min(found) for person, found in stated.items() if len(found) == 1}
+    plausible = {person: age for person, age in unambiguous.items() if fault_of_age(age, ages) is None}
+    return _Table(frozenset(stated), plausible, tuple(faults))
