@@ -1,33 +1,30 @@
 """The `lethe` command."""
 
 import json
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from sqlalchemy.exc import SQLAlchemyError
 
 import migrations
 from cli import demo as demo_
-from cli import selftest
+from cli import phase_bundles, selftest
 from cli.client import Client
+from cli.dataset import dataset_app
+from cli.endings import clear_errors, fail
 from cli.files import new_file
 from cli.supervisor import InstallationError, Supervisor
 from cli.tables import leaderboard_table, rescoring_line
 from core import competitions, db, rescoring, users
-from core.errors import LetheError
 from core.inert import inert
 
 app = typer.Typer(help="Lethe: competitions in machine unlearning.", no_args_is_help=True)
 sandbox_app = typer.Typer(help="The sandbox of this machine's worker.", no_args_is_help=True)
 app.add_typer(sandbox_app, name="sandbox")
+app.add_typer(dataset_app, name="dataset")
 console = Console(width=None if sys.stdout.isatty() else 100)
 
 _Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; another free one if it is taken.")]
@@ -42,7 +39,7 @@ _WATCH_S = 1.0
 @app.command()
 def up(port: _Port = 8000) -> None:
     """Start everything on this machine and serve until Ctrl-C."""
-    with _clear_errors(), Supervisor(port=port) as supervisor:
+    with clear_errors(), Supervisor(port=port) as supervisor:
         console.print(f"Lethe serves at {supervisor.url}  (Ctrl-C ends it)")
         _serve(supervisor)
 
@@ -55,7 +52,7 @@ def demo(
     ] = False,
 ) -> None:
     """Run the demo competition from nothing to its leaderboard, then serve until Ctrl-C."""
-    with _clear_errors(), Supervisor(port=port) as supervisor:
+    with clear_errors(), Supervisor(port=port) as supervisor:
         demo_.run(supervisor.url, console, lambda: _watch_work(supervisor))
         console.print(f"Leaderboard: {demo_.page(supervisor.url)}")
         if not exit_:
@@ -72,9 +69,10 @@ def migrate() -> None:
 @app.command()
 def create_competition(path: _Competition) -> None:
     """Create a competition and prepare its phases."""
-    with _clear_errors():
+    with clear_errors():
+        spec = phase_bundles.stored(competitions.read_spec(path), path.parent)
         with db.transaction() as session:
-            competition = competitions.create(session, competitions.read_spec(path))
+            competition = competitions.create(session, spec)
         console.print(
             f"Created `{competition.slug}`; its phases open when their reference models are trained."
         )
@@ -83,7 +81,7 @@ def create_competition(path: _Competition) -> None:
 @app.command()
 def status(competition: str) -> None:
     """Show how far the phases of a competition are, and what keeps one from opening."""
-    with _clear_errors(), db.reading() as session:
+    with clear_errors(), db.reading() as session:
         for phase in competitions.find_competition(session, competition).phases:
             progress = competitions.preparation_progress(session, phase)
             made = f"{progress.done}/{progress.total} models, metric {phase.scoring_version}"
@@ -100,7 +98,7 @@ def create_user(
     organizer: Annotated[bool, typer.Option("--organizer", help="Make the user an organizer.")] = False,
 ) -> None:
     """Create a user, or give one a new token; the token is shown this once."""
-    with _clear_errors():
+    with clear_errors():
         with db.transaction() as session:
             token = users.create_user(session, name, organizer=organizer).token
         console.print(token, highlight=False, soft_wrap=True)
@@ -109,7 +107,7 @@ def create_user(
 @app.command()
 def submit(competition: str, phase: str, path: _File, *, token: _Token, url: _Url = _LOCAL_URL) -> None:
     """Upload a submission."""
-    with _clear_errors():
+    with clear_errors():
         submission = Client(url, token).submit(competition, phase, path)
         console.print(f"{submission['id']}  {submission['state']}", highlight=False)
         for warning in submission["warnings"]:
@@ -119,7 +117,7 @@ def submit(competition: str, phase: str, path: _File, *, token: _Token, url: _Ur
 @app.command()
 def logs(submission_id: str, *, token: _Token, url: _Url = _LOCAL_URL) -> None:
     """Print what the runs of a submission of yours printed, where its phase shows that."""
-    with _clear_errors():
+    with clear_errors():
         # Made inert here too: this terminal need not trust whoever answers.
         typer.echo(inert(Client(url, token).log(submission_id)), nl=False)
 
@@ -127,7 +125,7 @@ def logs(submission_id: str, *, token: _Token, url: _Url = _LOCAL_URL) -> None:
 @app.command()
 def leaderboard(competition: str, phase: str, url: _Url = _LOCAL_URL) -> None:
     """Print a leaderboard."""
-    with _clear_errors():
+    with clear_errors():
         console.print(leaderboard_table(Client(url).leaderboard(competition, phase)))
 
 
@@ -141,7 +139,7 @@ def rescore(
     url: _Url = _LOCAL_URL,
 ) -> None:
     """Score a phase under another version of the metric, from what is stored; for organizers."""
-    with _clear_errors():
+    with clear_errors():
         answer = Client(url, token).rescore(competition, phase, version)
         under_way = answer["rescoring"]
         line = rescoring_line(under_way) if under_way else f"ranked by {answer['scoring_version']}"
@@ -151,7 +149,7 @@ def rescore(
 @app.command()
 def artifact(submission_id: str, path: Path, *, token: _Token, url: _Url = _LOCAL_URL) -> None:
     """Download what a submission was scored from; `python -m scoring` reads it; for organizers."""
-    with _clear_errors(), new_file(path) as file:
+    with clear_errors(), new_file(path) as file:
         file.write(Client(url, token).artifact(submission_id))
 
 
@@ -160,14 +158,14 @@ def sandbox_selftest(
     *, json_: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False
 ) -> None:
     """Try to break out of the sandbox that a worker here would use; status 0 only if it holds."""
-    with _clear_errors():
+    with clear_errors():
         found = selftest.run()
         if json_:
             typer.echo(json.dumps(found, indent=2))
         elif "probes" in found:
             console.print(selftest.table(found))
         if not found["holds"]:
-            _fail(f"a worker here would take no work: {found['problem']}")
+            fail(f"a worker here would take no work: {found['problem']}")
 
 
 def _watch_work(supervisor: Supervisor) -> None:
@@ -190,32 +188,3 @@ def _serve(supervisor: Supervisor) -> None:
             time.sleep(_WATCH_S)
     except KeyboardInterrupt:
         console.print("Ended.")
-
-
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    """Turn Lethe's own errors into one line, and an interruption into the status that shells expect."""
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, _interrupt)  # SIGINT too: a shell's background job starts with it ignored
-    try:
-        yield
-    except LetheError as error:
-        Console(stderr=True).print(
-            f"lethe: {error}", style="red", markup=False, highlight=False, soft_wrap=True
-        )
-        raise typer.Exit(1) from error
-    except SQLAlchemyError as error:
-        where = db.engine().url.render_as_string(hide_password=True)
-        _fail(f"the database {where} cannot be used; `lethe migrate` makes its tables: {error}")
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-
-
-def _fail(message: str) -> NoReturn:
-    printer = Console(stderr=True, style="red", markup=False, highlight=False, soft_wrap=True)
-    printer.print(f"lethe: {message}")
-    raise typer.Exit(1)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -1,10 +1,14 @@
 """Tables and lines for the terminal."""
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich import box
 from rich.markup import escape
 from rich.table import Table
+
+if TYPE_CHECKING:  # faces are loaded when they are used
+    from faces.inspection import SplitFacts
 
 _COLUMNS = ("#", "participant", "submission", "score", "95 %", "F", "retain", "test", "s/run")
 _TIE = "≈"
@@ -43,6 +47,22 @@ def rescoring_line(rescoring: dict[str, Any]) -> str:
         f"rescoring under {rescoring['scoring_version']}: {rescoring['done']}/{rescoring['total']} scores"
     )
     return f"{so_far}; failed: {rescoring['problem']}" if rescoring["problem"] else so_far
+
+
+def bundle_table(splits: Sequence["SplitFacts"]) -> Table:
+    """Return the splits of a bundle, one a row: images, people, images per person and per age group."""
+    table = Table(box=box.SIMPLE_HEAD, padding=0)
+    table.add_column("split")
+    groups = [f"g{group}" for group, _ in enumerate(splits[0].age_groups or ())]
+    for column in ("images", "people", "least", "median", "most", *groups):
+        table.add_column(column, justify="right")
+    for split in splits:
+        least, median, most = split.images_per_person
+        numbers = (split.n_images, split.n_people, least, f"{median:g}", most, *(split.age_groups or ()))
+        table.add_row(split.name, *map(str, numbers))
+    in_groups = "g0 … g9: images of an age group" if groups else "unlabelled"
+    table.caption = f"least, median, most: images of a person; {in_groups}"
+    return table
 
 
 def _numbers(score: dict[str, Any], *, tied: bool = False) -> tuple[str, ...]:

@@ -16,6 +16,9 @@ N_AGE_GROUPS = 10
 
 PARTICIPANT_SPLITS = ("retain", "forget", "val")
 SECRET_SPLITS = ("test",)
+SPLITS = PARTICIPANT_SPLITS + SECRET_SPLITS
+
+LABEL_KINDS = ("none", "ages", "model")
 
 _LABELS = ("age", "age_group", "person_id", "image_id")
 
@@ -30,13 +33,13 @@ class Split:
 
     Attributes:
         images: uint8 [n, 3, 32, 32], RGB.
-        age: int64 [n], years.
-        age_group: int64 [n], 0..9.
+        age: int64 [n], years; -1 where no age was measured.
+        age_group: int64 [n], 0..9; -1 in all of an unlabelled bundle.
         person_id: int64 [n].
         image_id: int64 [n], unique in the bundle.
 
     Raises:
-        InvalidBundleError: a wrong shape or dtype, or an age group out of range.
+        InvalidBundleError: a wrong shape or dtype, an age group out of range, or only some without one.
     """
 
     images: NDArray[np.uint8]
@@ -52,11 +55,16 @@ class Split:
             _check_array(label, getattr(self, label), (n,), np.int64)
         if n == 0:
             raise InvalidBundleError("a split has no images")
-        if self.age_group.min() < 0 or self.age_group.max() >= N_AGE_GROUPS:
+        if self.is_labelled and (self.age_group.min() < 0 or self.age_group.max() >= N_AGE_GROUPS):
             raise InvalidBundleError(f"an age group is outside 0..{N_AGE_GROUPS - 1}")
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether the faces have age groups: some, or all, since a mixture is refused."""
+        return bool((self.age_group != -1).any())
 
 
 @dataclass(frozen=True)
@@ -67,11 +75,14 @@ class Bundle:
         retain, forget: what the original model is trained on; references see only retain.
         val: for the participant's own use; no model is trained on it.
         test: secret.
-        manifest: JSON-able; "licence" and "provenance" say where the faces come from. `pack` adds the
-            format version, the counts and the hashes.
+        manifest: JSON-able; "licence" and "provenance" say where the faces come from, "labels" where the age
+            groups do: {"kind": "ages"} from measured ages (so too if it is missing), {"kind": "model", ...}
+            from a model, {"kind": "none"} if there are none. `pack` adds the format version, the counts and
+            the hashes.
 
     Raises:
-        InvalidBundleError: an image_id occurs twice, or the licence or provenance is missing.
+        InvalidBundleError: an image_id occurs twice, the licence or provenance is missing, or the splits are
+            not labelled as the manifest says.
     """
 
     retain: Split
@@ -81,14 +92,29 @@ class Bundle:
     manifest: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        image_ids = np.concatenate(
-            [split.image_id for split in (self.retain, self.forget, self.val, self.test)]
-        )
+        image_ids = np.concatenate([split.image_id for split in self.splits.values()])
         if len(np.unique(image_ids)) != len(image_ids):
             raise InvalidBundleError("an image_id occurs twice in the bundle")
         for key in ("licence", "provenance"):
             if key not in self.manifest:
                 raise InvalidBundleError(f"the manifest does not state the {key}")
+        _check_labels(self)
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits by name, in the order in which they are listed everywhere."""
+        return {name: getattr(self, name) for name in SPLITS}
+
+    @property
+    def labels(self) -> Mapping[str, Any]:
+        """Where the age groups come from, as the manifest says."""
+        stated: Mapping[str, Any] = self.manifest.get("labels", {"kind": "ages"})
+        return stated
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether the faces have age groups; a phase needs them."""
+        return bool(self.labels["kind"] != "none")
 
 
 class PackedBundle(NamedTuple):
@@ -110,7 +136,7 @@ def pack(bundle: Bundle) -> PackedBundle:
     manifest = {
         **bundle.manifest,
         "format_version": FORMAT_VERSION,
-        "counts": {name: len(getattr(bundle, name)) for name in PARTICIPANT_SPLITS + SECRET_SPLITS},
+        "counts": {name: len(split) for name, split in bundle.splits.items()},
         "sha256": {"participant": _sha256(participant), "secret": _sha256(secret)},
     }
     text = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -139,6 +165,23 @@ def _check_array(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: 
         raise InvalidBundleError(
             f"{name} must be {np.dtype(dtype)} {list(shape)}, not {array.dtype} {list(array.shape)}"
         )
+
+
+def _check_labels(bundle: Bundle) -> None:
+    labels = bundle.labels
+    kind = labels.get("kind") if isinstance(labels, Mapping) else None
+    if kind not in LABEL_KINDS:
+        raise InvalidBundleError(
+            f"the manifest's labels must be of kind {', '.join(LABEL_KINDS)}, not {kind!r}"
+        )
+    for name, split in bundle.splits.items():
+        if split.is_labelled != (kind != "none"):
+            found = "has age groups" if split.is_labelled else "has no age groups"
+            raise InvalidBundleError(f"the manifest says labels of kind {kind!r}, but {name} {found}")
+        if (split.age < 0 if kind == "ages" else split.age != -1).any():
+            raise InvalidBundleError(f"the manifest says labels of kind {kind!r}: ages in {name} disagree")
+        if kind == "model" and len(labels.get("confidence", {}).get(name, ())) != len(split):
+            raise InvalidBundleError(f"the manifest states no confidence for each image of {name}")
 
 
 def _sha256(data: bytes) -> str:
@@ -176,7 +219,7 @@ def _read_manifest(manifest: bytes) -> dict[str, Any]:
         raise InvalidBundleError(f"the manifest is not JSON: {error}") from error
     if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:
         raise InvalidBundleError(f"the manifest is not of bundle format version {FORMAT_VERSION}")
-    for key, names in (("counts", PARTICIPANT_SPLITS + SECRET_SPLITS), ("sha256", ("participant", "secret"))):
+    for key, names in (("counts", SPLITS), ("sha256", ("participant", "secret"))):
         if not isinstance(facts.get(key), dict) or set(facts[key]) != set(names):
             raise InvalidBundleError(f"the manifest must state {key} of exactly {', '.join(names)}")
     return facts

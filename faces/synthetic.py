@@ -4,10 +4,8 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from faces.bundle import N_AGE_GROUPS, Bundle, Split
-from faces.canvas import SIZE
 from faces.drawing import Portraits, draw
 
 _MAX_AGE = 100
@@ -90,16 +88,6 @@ def render(config: SyntheticFaces) -> Bundle:
             "provenance": {"kind": "synthetic", "generator": "faces.synthetic", **config.to_dict()},
         },
     )
-
-
-def contact_sheet(split: Split, columns: int, *, scale: int = 2) -> Image.Image:
-    """Return all images of a split in one picture, row by row, each enlarged `scale` times."""
-    rows = -(-len(split) // columns)
-    tiles = np.full((rows * columns, 3, SIZE, SIZE), 255, np.uint8)
-    tiles[: len(split)] = split.images
-    sheet = tiles.reshape(rows, columns, 3, SIZE, SIZE).transpose(0, 3, 1, 4, 2)
-    picture = Image.fromarray(np.ascontiguousarray(sheet.reshape(rows * SIZE, columns * SIZE, 3)))
-    return picture.resize((columns * SIZE * scale, rows * SIZE * scale), Image.Resampling.NEAREST)
 
 
 def _rows(split: Split, chosen: NDArray[np.bool_]) -> Split:

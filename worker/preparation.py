@@ -35,7 +35,7 @@ class Plan:
 
     architecture: Architecture
     recipe: Recipe
-    faces: SyntheticFaces
+    faces: "SyntheticFaces | BundleParts"
 
     @classmethod
     def of(cls, phase: Phase) -> Self:
@@ -46,13 +46,14 @@ class Plan:
         """
         dataset = dict(phase.dataset)
         kind = dataset.pop("kind", None)
-        if kind != "synthetic":
-            raise InvalidCompetitionError(f"dataset kind must be `synthetic`, not {kind!r}")
+        sources = {"synthetic": SyntheticFaces, "bundle": BundleParts}
+        if kind not in sources:
+            raise InvalidCompetitionError(f"dataset kind must be one of {', '.join(sources)}, not {kind!r}")
         try:
             return cls(
                 architecture=Architecture(**phase.architecture),
                 recipe=Recipe(**phase.recipe),
-                faces=SyntheticFaces(**dataset),
+                faces=sources[kind](**dataset),
             )
         except (TypeError, ValueError) as error:
             raise InvalidCompetitionError(f"phase `{phase.slug}`: {error}") from error
@@ -76,8 +77,8 @@ def prepare_phase(lease: Lease) -> None:
 
 
 def _prepare(phase: Phase, plan: Plan) -> Prepared:
-    """Draw the bundle, train and measure the original model, and store all of it."""
-    bundle = render(plan.faces)
+    """Draw or load the bundle, train and measure the original model, and store all of it."""
+    bundle = load_bundle(plan.faces) if isinstance(plan.faces, BundleParts) else render(plan.faces)
     packed = pack(bundle)
     original = train(
         np.concatenate([bundle.retain.images, bundle.forget.images]),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faces.bundle import Split, pack
-from faces.synthetic import SyntheticFaces, contact_sheet, render
+from faces.synthetic import SyntheticFaces, render
 
 SMALL = SyntheticFaces(n_people=30, n_forget_people=4, n_val_people=6, n_test_people=8)
 SPLITS = ("retain", "forget", "val", "test")
@@ -103,11 +103,3 @@ def test_manifest_lets_anyone_draw_the_bundle_again(bundle):
 def test_number_out_of_range_is_refused_by_name(field, value):
     with pytest.raises(ValueError, match=field):
         SyntheticFaces(**{field: value})
-
-
-def test_contact_sheet_shows_the_images_row_by_row(bundle):
-    sheet = np.asarray(contact_sheet(bundle.val, 5, scale=1))
-    assert sheet.shape == (3 * 32, 5 * 32, 3)
-    assert np.array_equal(sheet[32:64, 64:96], bundle.val.images[7].transpose(1, 2, 0))
-    assert (sheet[64:, 64:] == 255).all()
-    assert contact_sheet(bundle.val, 5).size == (2 * 160, 2 * 96)
