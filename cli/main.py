@@ -14,6 +14,7 @@ from cli import demo as demo_
 from cli import phase_bundles, selftest
 from cli.client import Client
 from cli.dataset import dataset_app
+from cli.dataset_import import import_app
 from cli.endings import clear_errors, fail
 from cli.files import new_file
 from cli.supervisor import InstallationError, Supervisor
@@ -24,6 +25,7 @@ from core.inert import inert
 app = typer.Typer(help="Lethe: competitions in machine unlearning.", no_args_is_help=True)
 sandbox_app = typer.Typer(help="The sandbox of this machine's worker.", no_args_is_help=True)
 app.add_typer(sandbox_app, name="sandbox")
+dataset_app.add_typer(import_app, name="import")
 app.add_typer(dataset_app, name="dataset")
 console = Console(width=None if sys.stdout.isatty() else 100)
 

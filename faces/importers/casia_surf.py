@@ -18,7 +18,7 @@ from faces.importers.listing import (
 
 TABLE = "Age_Gender.txt"
 
-_LINE = re.compile(r"(?P<person>\S+)\s+(?P<age>\d+)\s+(?P<gender>[A-Za-z])")
+_LINE = re.compile(r"(?P<person>\S+)\s+(?P<age>[0-9]{1,4})\s+(?P<gender>[A-Za-z])")
 # Depth, infrared and fakes lie beside the colour photographs.
 _IMAGE = re.compile(r"(?:.*/)?[^/]+/real\.rssdk/color/[^/]+\.jpg", re.IGNORECASE | re.DOTALL)
 

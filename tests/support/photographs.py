@@ -31,7 +31,9 @@ def portraits() -> tuple[Portrait, ...]:
     ages = np.concatenate([drawn.age, again.age])
     return tuple(
         Portrait(Image.fromarray(image.transpose(1, 2, 0)).resize((80, 96), Image.Resampling.BICUBIC), age, i)
-        for image, age, i in zip(images, ages.tolist(), np.unique(people, return_inverse=True)[1], strict=True)
+        for image, age, i in zip(
+            images, ages.tolist(), np.unique(people, return_inverse=True)[1], strict=True
+        )
     )
 
 
@@ -105,7 +107,9 @@ def huge_png(path: Path) -> None:
     """Write a PNG of a few bytes that says it is 30,000 x 30,000 pixels."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
