@@ -68,8 +68,13 @@ def decode(path: Path, resize: Resize) -> NDArray[np.uint8]:
                 raise UnreadableImageError(
                     f"{image.width} x {image.height} pixels; at least {SIZE} x {SIZE} are needed"
                 )
-            image.draft(None, (_DRAFT_SIZE, _DRAFT_SIZE))
-            pixels = _scaled(_rgb(ImageOps.exif_transpose(image)), resize)
+            fraction = image.draft(None, (_DRAFT_SIZE, _DRAFT_SIZE))
+            # The last row and column of a fraction may be only partly the picture's.
+            _, _, width, height = fraction[1] if fraction else (0, 0, *image.size)
+            box = _box(width, height, resize)
+            small = _rgb(image).resize((SIZE, SIZE), Image.Resampling.BILINEAR, box=box)
+            small.info = image.info  # some conversions lose it, and the orientation with it
+            pixels = np.asarray(ImageOps.exif_transpose(small))
     except (UnreadableImageError, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -89,12 +94,8 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _scaled(image: Image.Image, resize: Resize) -> NDArray[np.uint8]:
-    width, height = image.size
+def _box(width: float, height: float, resize: Resize) -> tuple[float, float, float, float]:
+    """Return what of a picture is scaled; it lies in the middle, so the picture may be turned afterwards."""
     side = min(width, height)
-    across, down = (width - side) / 2, (height - side) / 2
-    boxes = {
-        Resize.SQUEEZE: (0, 0, width, height),
-        Resize.CROP: (across, down, width - across, height - down),
-    }
-    return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BILINEAR, box=boxes[resize]))
+    across, down = ((width - side) / 2, (height - side) / 2) if resize is Resize.CROP else (0.0, 0.0)
+    return (across, down, width - across, height - down)

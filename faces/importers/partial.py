@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,21 +92,28 @@ class Partial:
     def _resume(self, fingerprint: str) -> None:
         self._progress.seek(0)
         lines = [line for line in self._progress.read().splitlines(keepends=True) if line.endswith(b"\n")]
-        if not lines or json.loads(lines[0]) != {"listing": fingerprint}:
+        header, *records = _parsed(lines) or [None]
+        position = sum(record["n"] for record in records)
+        faults = {place: reason for record in records for place, reason in record["faults"]}
+        n_bytes = (position - len(faults)) * IMAGE_BYTES
+        if header != {"listing": fingerprint} or self._images.seek(0, os.SEEK_END) < n_bytes:
             self._progress.truncate(0)
             self._images.truncate(0)
             self._record({"listing": fingerprint})
             return
-        for line in lines[1:]:
-            record = json.loads(line)
-            self.position += record["n"]
-            self.faults |= dict(record["faults"])
-        self.n_images = self.position - len(self.faults)
         self._progress.truncate(sum(map(len, lines)))
-        self._images.truncate(self.n_images * IMAGE_BYTES)
+        self._images.truncate(n_bytes)
+        self.position, self.n_images, self.faults = position, position - len(faults), faults
 
     def _record(self, record: dict[str, object]) -> None:
         _write(self._progress, json.dumps(record).encode() + b"\n")
+
+
+def _parsed(lines: list[bytes]) -> list[Any]:
+    try:
+        return [json.loads(line) for line in lines]
+    except ValueError:
+        return []
 
 
 def _write(file: BinaryIO, data: bytes) -> None:
