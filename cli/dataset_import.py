@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -143,7 +143,9 @@ def _import(folder: Path, out: Path, options: "ImportOptions", plan: "SplitPlan"
 
     folders.check_free(out)
     try:
-        with _progress() as progress, imported(folder, _partial(out), options, progress) as found:
+        with ExitStack() as stack:
+            with _progress() as progress:
+                found = stack.enter_context(imported(folder, _partial(out), options, progress))
             bundle = split(found.album, plan)
             _report(found.faults, out)
             folders.write(bundle, out)
