@@ -94,9 +94,10 @@ def dataset_errors(*others: type[ValueError]) -> Iterator[None]:
     from faces.folder import BundleFolderError
     from faces.splitting import InvalidSplitError
 
+    faults: tuple[type[ValueError], ...] = (InvalidBundleError, BundleFolderError, InvalidSplitError, *others)
     try:
         yield
-    except (InvalidBundleError, BundleFolderError, InvalidSplitError, *others) as error:
+    except faults as error:
         raise DatasetError(str(error)) from error
 
 

@@ -34,9 +34,11 @@ def stored(spec: CompetitionSpec, folder: Path) -> CompetitionSpec:
 def _store(dataset: dict[str, Any], folder: Path) -> dict[str, Any]:
     from faces import folder as folders
 
-    path = dataset.get("path")
-    if set(dataset) != {"kind", "path"} or not isinstance(path, str):
-        raise ValueError(f"a dataset of kind bundle has exactly the key path, not {', '.join(dataset)}")
+    if set(dataset) != {"kind", "path"}:
+        raise ValueError(f"such a dataset has exactly the keys kind and path, not {', '.join(dataset)}")
+    path = dataset["path"]
+    if not isinstance(path, str):
+        raise ValueError(f"dataset path must be a text, not {path!r}")
     bundle, files = folders.read_with_files(folder / path)
     if not bundle.is_labelled:
         raise ValueError(f"{folder / path} is unlabelled; `lethe dataset label` gives it age groups")

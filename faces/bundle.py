@@ -171,9 +171,7 @@ def _check_labels(bundle: Bundle) -> None:
     labels = bundle.labels
     kind = labels.get("kind") if isinstance(labels, Mapping) else None
     if kind not in LABEL_KINDS:
-        raise InvalidBundleError(
-            f"the manifest's labels must be of kind {', '.join(LABEL_KINDS)}, not {kind!r}"
-        )
+        raise InvalidBundleError(f"the kind of labels must be one of {', '.join(LABEL_KINDS)}, not {kind!r}")
     for name, split in bundle.splits.items():
         if split.is_labelled != (kind != "none"):
             found = "has age groups" if split.is_labelled else "has no age groups"

@@ -107,9 +107,8 @@ def _named_rows(album: Album) -> dict[str, Rows]:
     """Return the rows by the source's own names; it must name a split for every image."""
     unnamed = [name for name, where in zip(album.names, album.splits, strict=True) if where is None]
     if unnamed:
-        listed = _listed(unnamed)
         raise InvalidSplitError(
-            f"the source puts {len(unnamed)} images into no split, others it does: {listed}"
+            f"the source names a split for some images, but not for {len(unnamed)}: {_listed(unnamed)}"
         )
     named = np.array(album.splits)
     return {str(name): np.flatnonzero(named == name) for name in np.unique(named)}

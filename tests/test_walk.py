@@ -5,9 +5,16 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
 
-from tests.support.running import Installation
+from faces import folder
+from faces.album import Album
+from faces.splitting import SplitPlan, split
+from faces.synthetic import SyntheticFaces, render
+from tests.support.competition import HONEST
+from tests.support.running import TINY_PHASE, Installation
 
 pytestmark = [pytest.mark.bubblewrap, pytest.mark.timeout(240)]
 
@@ -47,6 +54,34 @@ def test_walk_finished_submission_stands_on_the_leaderboard(lethe: Installation)
     assert [(run["run_index"], run["verdict"], run["log"]) for run in runs] == [
         (index, "ok", "hello\n") for index in range(3)
     ]
+
+
+def test_walk_from_an_album_of_faces_over_a_bundle_folder_to_a_score(
+    lethe: Installation, tmp_path: Path
+) -> None:
+    drawn = render(SyntheticFaces(n_people=120, images_per_person=2, n_forget_people=1)).retain
+    n = len(drawn)
+    album = Album(
+        images=drawn.images,
+        age=drawn.age,
+        person_id=drawn.person_id,
+        image_id=np.arange(n),
+        names=tuple(f"{row}.png" for row in range(n)),
+        splits=(None,) * n,
+        age_span=(0, 99),
+        provenance={"kind": "synthetic"},
+        licence="CC0-1.0",
+    )
+    plan = SplitPlan(train_share=0.5, test_share=0.4, n_forget=4)
+    folder.write(split(album, plan), tmp_path / "faces")
+    phase = TINY_PHASE | {"dataset": {"kind": "bundle", "path": "faces"}}
+    competition = {"version": 2, "slug": "album", "title": "Album", "phases": [phase]}
+    (tmp_path / "competition.yaml").write_text(yaml.safe_dump(competition))
+    lethe.lethe("create-competition", str(tmp_path / "competition.yaml"))
+    lethe.wait(lambda: lethe.get("/competitions/album/phases/check")["state"] == "ready")
+    token = lethe.lethe("create-user", "of-the-album")
+    uploaded = lethe.upload(HONEST, token, competition="album").json()
+    assert lethe.wait_for_end(uploaded["id"], token)["score"]["n_models"] == 3
 
 
 def test_worker_killed_in_a_run_resumes_there(lethe: Installation) -> None:

@@ -18,7 +18,7 @@ from core.competitions import Prepared
 from core.errors import InvalidCompetitionError
 from core.models import Phase, ReferenceModel
 from core.storage import storage
-from faces.bundle import Bundle, PackedBundle, pack, unpack
+from faces.bundle import Bundle, InvalidBundleError, PackedBundle, pack, unpack
 from faces.synthetic import SyntheticFaces, render
 from submissions_sandbox.architectures import Architecture
 from training.evaluation import EVALUATOR_VERSION, Evaluator
@@ -64,21 +64,20 @@ def prepare_phase(lease: Lease) -> None:
     phase_id = lease.shard.phase_id
     phase = _read_phase(phase_id)
     try:
-        plan = Plan.of(phase)
+        prepared = _prepare(phase, Plan.of(phase))
     except InvalidCompetitionError as error:
         log.error("phase_broken", phase_id=str(phase_id), problem=str(error))
         with db.transaction() as session:
             competitions.mark_broken(session, phase_id, str(error))
         return
-    prepared = _prepare(phase, plan)
     with db.transaction() as session:
         competitions.set_prepared(session, phase_id, prepared)
         shards.finish(session, lease.shard.id, holder=lease.holder)
 
 
 def _prepare(phase: Phase, plan: Plan) -> Prepared:
-    """Draw or load the bundle, train and measure the original model, and store all of it."""
-    bundle = load_bundle(plan.faces) if isinstance(plan.faces, BundleParts) else render(plan.faces)
+    """Make the bundle, train and measure the original model, and store all of it."""
+    bundle = _bundle(plan)
     packed = pack(bundle)
     original = train(
         np.concatenate([bundle.retain.images, bundle.forget.images]),
@@ -106,6 +105,19 @@ def _prepare(phase: Phase, plan: Plan) -> Prepared:
         original_evaluation_sha256=store.put(evaluation.to_bytes()),
         reference_key=_reference_key(packed, plan),
     )
+
+
+def _bundle(plan: Plan) -> Bundle:
+    """Draw or load the faces that a plan names; `InvalidCompetitionError` if a phase cannot use them."""
+    if isinstance(plan.faces, SyntheticFaces):
+        return render(plan.faces)
+    try:
+        bundle = load_bundle(plan.faces)
+    except InvalidBundleError as error:
+        raise InvalidCompetitionError(f"the bundle is not valid: {error}") from error
+    if not bundle.is_labelled:
+        raise InvalidCompetitionError("the bundle is unlabelled; `lethe dataset label` gives it age groups")
+    return bundle
 
 
 def train_references(lease: Lease) -> None:

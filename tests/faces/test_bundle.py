@@ -146,3 +146,62 @@ def test_bundle_without_licence_or_provenance_is_refused(bundle, missing):
 def test_empty_split_is_refused():
     with pytest.raises(InvalidBundleError, match="no images"):
         split(0, 0)
+
+
+def without_labels(one):
+    none = np.full(len(one), -1)
+    return dataclasses.replace(one, age=none, age_group=none)
+
+
+def relabelled(bundle, labels, **changes):
+    splits = bundle.splits | changes
+    return Bundle(**splits, manifest=bundle.manifest | {"labels": labels})
+
+
+def test_unlabelled_bundle_is_packed_and_says_so(bundle):
+    none = {name: without_labels(one) for name, one in bundle.splits.items()}
+    read = unpack(*pack(relabelled(bundle, {"kind": "none"}, **none)))
+    assert not read.is_labelled
+    assert (read.test.age_group == -1).all()
+
+
+def test_bundle_without_a_word_on_labels_has_measured_ages(bundle):
+    assert bundle.is_labelled
+    assert bundle.labels == {"kind": "ages"}
+
+
+def confidence(bundle):
+    return {name: [0.5] * len(one) for name, one in bundle.splits.items()}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda b: relabelled(b, {"kind": "guesses"}), "must be one of none, ages, model, not 'guesses'"),
+        (lambda b: relabelled(b, "ages"), "must be one of none, ages, model, not None"),
+        (lambda b: relabelled(b, {"kind": "none"}), "labels of kind 'none', but retain has age groups"),
+        (lambda b: dataclasses.replace(b, test=without_labels(b.test)), "'ages', but test has no age groups"),
+        (
+            lambda b: dataclasses.replace(b, val=dataclasses.replace(b.val, age=np.array([1, 2, -1]))),
+            "'ages': ages in val disagree",
+        ),
+        (
+            lambda b: relabelled(b, {"kind": "model", "confidence": confidence(b)}),
+            "'model': ages in retain disagree",
+        ),
+        (
+            lambda b: relabelled(
+                b,
+                {"kind": "model", "confidence": confidence(b) | {"val": [0.5]}},
+                **{
+                    name: dataclasses.replace(one, age=np.full(len(one), -1))
+                    for name, one in b.splits.items()
+                },
+            ),
+            "no confidence for each image of val",
+        ),
+    ],
+)
+def test_labels_that_the_manifest_does_not_state_are_refused(bundle, change, message):
+    with pytest.raises(InvalidBundleError, match=message):
+        change(bundle)

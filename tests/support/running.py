@@ -115,11 +115,17 @@ class Installation:
         return answer
 
     def upload(
-        self, source: bytes, token: str, *, filename: str = "submission.py", phase: str = "check"
+        self,
+        source: bytes,
+        token: str,
+        *,
+        filename: str = "submission.py",
+        competition: str = "demo",
+        phase: str = "check",
     ) -> httpx2.Response:
         """Upload a submission."""
         return self._client.post(
-            f"{self.url}/api/v1/competitions/demo/phases/{phase}/submissions",
+            f"{self.url}/api/v1/competitions/{competition}/phases/{phase}/submissions",
             headers={"Authorization": f"Bearer {token}"},
             files={"file": (filename, source)},
         )

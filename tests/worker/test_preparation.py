@@ -11,6 +11,8 @@ from core import competitions, db, queue
 from core.lifecycle import PhaseState
 from core.models import Baseline, Phase, ReferenceModel, Shard, Work
 from core.storage import storage
+from faces.bundle import Bundle, pack
+from tests.support.bundles import make_bundle, unlabelled
 from tests.support.competition import make_phase
 from tests.support.running import TINY_PHASE
 from training.evaluation import Evaluation
@@ -71,7 +73,7 @@ def test_train_references_trains_only_what_is_missing(
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"dataset": {"kind": "photographs"}}, "dataset kind must be `synthetic`"),
+        ({"dataset": {"kind": "photographs"}}, "dataset kind must be one of synthetic, bundle, not"),
         ({"dataset": {"kind": "synthetic", "people": 3}}, "people"),
         ({"architecture": {"width": 0}}, "width must be a whole number >= 1"),
         ({"recipe": {"epochs": "many"}}, "epochs"),
@@ -81,6 +83,40 @@ def test_prepare_phase_wrong_plan_breaks_the_phase_and_says_why(
     home: Path, deliver: Callable[[], None], changes: dict[str, object], problem: str
 ) -> None:
     phase = make_phase(ready=False, **TINY_PHASE | changes)
+    deliver()
+    with db.reading() as session:
+        broken = session.get_one(Phase, phase.id)
+    assert broken.state is PhaseState.BROKEN
+    assert problem in broken.problem
+
+
+def test_prepare_phase_over_a_stored_bundle_takes_it_as_it_is(
+    home: Path, deliver: Callable[[], None]
+) -> None:
+    packed = pack(make_bundle())
+    hashes = {part: storage().put(content) for part, content in packed._asdict().items()}
+    phase = make_phase(ready=False, **TINY_PHASE | {"dataset": {"kind": "bundle", **hashes}})
+    deliver()
+    with db.reading() as session:
+        prepared = session.get_one(Phase, phase.id)
+    assert prepared.state is PhaseState.READY
+    assert vars(preparation.BundleParts.of(prepared)) == hashes
+
+
+@pytest.mark.parametrize(
+    ("bundle", "changes", "problem"),
+    [
+        (unlabelled(make_bundle()), {}, "the bundle is unlabelled"),
+        (make_bundle(), {"secret": "participant"}, "the secret part is not the one that the manifest"),
+        (make_bundle(), {"path": "manifest"}, "unexpected keyword argument 'path'"),
+    ],
+)
+def test_prepare_phase_over_a_bundle_that_it_cannot_use_breaks_the_phase(
+    home: Path, deliver: Callable[[], None], bundle: Bundle, changes: dict[str, str], problem: str
+) -> None:
+    hashes = {part: storage().put(content) for part, content in pack(bundle)._asdict().items()}
+    dataset = {"kind": "bundle", **hashes, **{key: hashes[part] for key, part in changes.items()}}
+    phase = make_phase(ready=False, **TINY_PHASE | {"dataset": dataset})
     deliver()
     with db.reading() as session:
         broken = session.get_one(Phase, phase.id)
