@@ -12,6 +12,7 @@ from cli import demo as demo_
 from cli import phase_bundles, selftest
 from cli.client import Client
 from cli.dataset import dataset_app
+from cli.dataset_import import import_app
 from cli.endings import clear_errors, fail
 from cli.files import new_file
 from cli.references import references_app
@@ -26,6 +27,7 @@ app = typer.Typer(help="Lethe: competitions in machine unlearning.", no_args_is_
 sandbox_app = typer.Typer(help="The sandbox of this machine's worker.", no_args_is_help=True)
 app.add_typer(sandbox_app, name="sandbox")
 app.add_typer(references_app, name="references")
+dataset_app.add_typer(import_app, name="import")
 app.add_typer(dataset_app, name="dataset")
 
 _Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; another free one if it is taken.")]

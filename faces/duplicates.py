@@ -10,7 +10,7 @@ from faces.canvas import SIZE
 
 _HASH_SIDE = 8
 _MAX_DISTANCE = 4  # bits of 64; recompressed and slightly noisy copies are within it
-_MIN_CORRELATION = 0.97  # what unrelated faces within that distance do not reach
+_MIN_CORRELATION = 0.98  # what unrelated faces within that distance do not reach
 _MAX_CANDIDATES = 16  # compared in full per image, so that a thousand copies do not take a million times
 _CHUNK = 64  # images whose distances to all others fit in the processor's cache
 _HASHED_AT_ONCE = 4096
@@ -23,7 +23,7 @@ def find_twins(images: NDArray[np.uint8], *, report: Report = lambda _: None) ->
     """Return for each image an earlier one that shows the same.
 
     Two images are the same if at most 4 bits of their perceptual hashes differ and their brightness
-    correlates to at least 0.97. Shifted and cropped copies are not found.
+    correlates to at least 0.98. Shifted and cropped copies are not found.
 
     Args:
         images: uint8 [n, 3, 32, 32]. Time grows with n squared, memory beyond them with n.
@@ -37,10 +37,9 @@ def find_twins(images: NDArray[np.uint8], *, report: Report = lambda _: None) ->
     for start in range(0, len(images), _CHUNK):
         stop = min(start + _CHUNK, len(images))
         distances = np.bitwise_count(hashes[start:stop, None] ^ hashes[None, :stop])
-        later, earlier = np.nonzero(np.tril(distances <= _MAX_DISTANCE, start - 1))
-        is_first = np.arange(len(later)) - np.searchsorted(later, later) < _MAX_CANDIDATES
-        later, earlier = later[is_first] + start, earlier[is_first]
-        is_same = _correlation(images[later], images[earlier]) >= _MIN_CORRELATION
+        rows, earlier = np.nonzero(distances <= _MAX_DISTANCE)
+        later, earlier = _first_of_each(rows + start, earlier)
+        is_same = correlation(images[later], images[earlier]) >= _MIN_CORRELATION
         # Written backwards, so that the earliest twin of an image is the one that stays.
         twins[later[is_same][::-1]] = earlier[is_same][::-1]
         report(stop - start)
@@ -70,12 +69,30 @@ def _brightness(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return luma
 
 
-def _correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return [n] correlations of the brightness of pairs; 1 where both are of one even brightness."""
+def correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return how alike the brightness of n pairs of images is, whatever their contrast and exposure.
+
+    Args:
+        one, other: uint8 [n, 3, 32, 32].
+
+    Returns:
+        float64 [n], -1..1: 1 if both are of one even brightness, 0 if one of them is.
+    """
     a, b = (_brightness(images).reshape(-1, SIZE * SIZE).astype(np.float64) for images in (one, other))
     a -= a.mean(axis=1, keepdims=True)
     b -= b.mean(axis=1, keepdims=True)
     norms = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
     products = (a * b).sum(axis=1)
-    correlation: NDArray[np.float64] = np.divide(products, norms, out=np.zeros(len(a)), where=norms > 0)
-    return np.where((a == 0).all(axis=1) & (b == 0).all(axis=1), 1.0, correlation)
+    both_even = (a == 0).all(axis=1) & (b == 0).all(axis=1)
+    result: NDArray[np.float64] = np.divide(products, norms, out=both_even.astype(float), where=norms > 0)
+    return result
+
+
+def _first_of_each(
+    later: NDArray[np.int64], earlier: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pairs, sorted, in which `earlier` comes first, up to 16 for each of `later`."""
+    is_pair = earlier < later
+    later, earlier = later[is_pair], earlier[is_pair]
+    is_first = np.arange(len(later)) - np.searchsorted(later, later) < _MAX_CANDIDATES
+    return later[is_first], earlier[is_first]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from faces import folder
-from faces.duplicates import find_twins
+from faces.duplicates import correlation, find_twins, perceptual_hashes
 from faces.synthetic import SyntheticFaces, render
 
 Images = NDArray[np.uint8]
@@ -60,6 +60,10 @@ else:
 started = time.perf_counter()
 n_alike = np.count_nonzero(find_twins(faces) != -1)
 print(f"{len(faces)} different faces: {n_alike} with a twin, {time.perf_counter() - started:.1f} s")
+hashes = perceptual_hashes(faces)
+one, other = np.nonzero(np.triu(np.bitwise_count(hashes[:, None] ^ hashes) <= 4, 1))
+most = correlation(faces[one], faces[other]).max(initial=-1.0)
+print(f"{len(one)} pairs of them are within 4 bits; they correlate to at most {most:.3f}")
 for name, change in CHANGES.items():
     twins = find_twins(np.concatenate([faces[:N_COPIED], np.ascontiguousarray(change(faces[:N_COPIED]))]))
     found = np.mean(twins[N_COPIED:] == np.arange(min(N_COPIED, len(faces))))
