@@ -72,7 +72,9 @@ def _evaluation() -> Figure:
     state = build(_ARCHITECTURE).state_dict()
     split = _faces(_N_EVALUATE)
     forget, val, test = (_faces(1, first_id=_N_EVALUATE + i) for i in range(3))
-    bundle = Bundle(retain=split, forget=forget, val=val, test=test, manifest={})
+    bundle = Bundle(
+        retain=split, forget=forget, val=val, test=test, manifest={"licence": "CC0-1.0", "provenance": {}}
+    )
     evaluator = Evaluator(bundle, _ARCHITECTURE)
     samples = _samples(split)
     return measure(
