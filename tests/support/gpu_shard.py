@@ -1,7 +1,7 @@
 """`python -m worker shard ID`, but the runs of a submission are memory taken on a stand-in for a GPU.
 
 `python gpu_shard.py FOLDER ID`: FOLDER is that of `tests.support.nvidia`. What the process found goes there,
-as `seen.json`; `die` or `leak` there make it die at work, or leave memory to a process that goes on.
+as `seen.json`; a file `hang` there makes it stay.
 """
 
 import json
@@ -22,11 +22,12 @@ def run_on_gpu(lease: Lease) -> None:
     (uuid,) = os.environ["CUDA_VISIBLE_DEVICES"].split(",")
     (folder / "held" / f"{uuid},{os.getpid()}").write_text("9000")
     seen = {name: os.environ[name] for name in ("CUDA_VISIBLE_DEVICES", "LETHE_SANDBOX_GPUS")}
-    (folder / "seen.json").write_text(json.dumps(seen | {"pid": os.getpid()}))
-    if (folder / "die").exists():
-        os.kill(os.getpid(), signal.SIGKILL)
-    if (folder / "leak").exists():
-        (folder / "held" / f"{uuid},1").write_text("700")
+    seen["pid"] = str(os.getpid())
+    seen["files"] = " ".join(os.readlink(file) for file in Path("/proc/self/fd").glob("*") if file.exists())
+    (folder / "seen.new").write_text(json.dumps(seen))
+    (folder / "seen.new").rename(folder / "seen.json")
+    if (folder / "hang").exists():
+        signal.pause()
     with db.transaction() as session:
         shards.finish(session, lease.shard.id, holder=lease.holder)
 

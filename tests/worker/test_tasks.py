@@ -1,8 +1,10 @@
 """Which worker takes a shard, and how one with GPUs works on it: nothing of it is left on the GPU."""
 
 import json
+import multiprocessing
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -69,18 +71,18 @@ def test_shard_on_a_gpu_has_a_process_and_a_gpu_for_itself_and_both_end(
     assert _stored(shard_id).done
     seen = json.loads((gpu_worker.folder / "seen.json").read_text())
     assert (seen["CUDA_VISIBLE_DEVICES"], seen["LETHE_SANDBOX_GPUS"]) == (UUIDS[0], UUIDS[0])
-    assert seen["pid"] != os.getpid()
-    assert not Path(f"/proc/{seen['pid']}").exists()
+    assert f"gpus/{UUIDS[0]}" in seen["files"]
+    assert seen["pid"] != str(os.getpid())
+    assert not Path("/proc", seen["pid"]).exists()
     assert _node().state is NodeState.READY
 
 
 def test_worker_whose_gpu_keeps_memory_takes_no_more_work(
-    gpu_worker: Nvidia, sent: list[queue.Message]
+    gpu_worker: Nvidia, sent: list[queue.Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shard_id = _shard(sent)
-    (gpu_worker.folder / "leak").touch()
-    tasks.work_on_shard(str(shard_id))
-    assert _stored(shard_id).done
+    leak = f"echo 700 > {gpu_worker.folder}/held/$CUDA_VISIBLE_DEVICES,1"
+    monkeypatch.setattr(tasks, "_SHARD_PROCESS", ["sh", "-c", leak])
+    tasks.work_on_shard(str(_shard(sent)))
     refusing = _node()
     assert refusing.state is NodeState.REFUSING
     assert "GPU 0 (NVIDIA H100 80GB HBM3" in refusing.problem
@@ -98,17 +100,36 @@ def test_shard_is_not_tried_on_a_gpu_that_is_not_free(gpu_worker: Nvidia, sent: 
 
 
 def test_shard_process_that_dies_is_logged_and_its_gpu_is_lent_again(
-    gpu_worker: Nvidia, sent: list[queue.Message], logged: list[EventDict]
+    gpu_worker: Nvidia, logged: list[EventDict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shard_id = _shard(sent)
-    (gpu_worker.folder / "die").touch()
-    tasks.work_on_shard(str(shard_id))
+    monkeypatch.setattr(tasks, "_SHARD_PROCESS", ["sh", "-c", "kill -9 $$"])
+    tasks.work_on_shard("any")
     (died,) = (event for event in logged if event["event"] == "shard_process_died")
     assert died["status"] == -9
-    assert not _stored(shard_id).done
     assert _node().state is NodeState.READY
     with gpus.lend() as loan:
         assert loan.gpu.uuid == UUIDS[0]
+
+
+def test_shard_process_and_the_hold_on_its_gpu_end_with_a_killed_worker(
+    gpu_worker: Nvidia, sent: list[queue.Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard_id = _shard(sent)
+    (gpu_worker.folder / "hang").touch()
+    db.engine().dispose()
+    pool_process = multiprocessing.get_context("fork").Process(
+        target=tasks.work_on_shard, args=[str(shard_id)]
+    )
+    pool_process.start()
+    seen = gpu_worker.folder / "seen.json"
+    while not seen.exists():
+        time.sleep(0.05)
+    pool_process.kill()
+    pool_process.join()
+    monkeypatch.setattr(gpus, "_PATIENCE_S", 10.0)
+    with gpus.lend():
+        stat = Path("/proc", json.loads(seen.read_text())["pid"], "stat")
+        assert not stat.exists() or ") Z " in stat.read_text()
 
 
 def test_worker_without_gpus_leaves_a_shard_that_needs_one_and_goes_on(
