@@ -5,7 +5,7 @@ ARG BASE=python:3.12-slim
 FROM ${BASE} AS host
 # One uid on every host: they share the storage folder.
 RUN useradd --uid 10001 --user-group --home-dir /var/lib/lethe lethe \
-    && install --directory --owner=lethe --group=lethe /var/lib/lethe /var/lib/lethe/storage
+    && install --directory --owner=lethe --group=lethe /var/lib/lethe /var/lib/lethe/storage /var/lib/lethe/gpus
 ENV PATH=/opt/lethe/bin:$PATH PYTHONUNBUFFERED=1
 WORKDIR /var/lib/lethe
 USER lethe

@@ -9,7 +9,16 @@ from starlette.staticfiles import StaticFiles
 from api import pages, problems
 from api.headers import SecurityHeaders
 from api.pages import routes as page_routes
-from api.routes import artifacts, competitions, health, leaderboard, rescoring, submissions, workers
+from api.routes import (
+    artifacts,
+    competitions,
+    health,
+    leaderboard,
+    references,
+    rescoring,
+    submissions,
+    workers,
+)
 from core import logs
 from core.settings import get_settings
 
@@ -32,7 +41,7 @@ def create_app() -> FastAPI:
     )
     problems.install(app)
     api = APIRouter(prefix="/api/v1")
-    for module in (competitions, submissions, leaderboard, rescoring, artifacts, workers):
+    for module in (competitions, submissions, leaderboard, references, rescoring, artifacts, workers):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router)

@@ -12,6 +12,7 @@ from api.problems import ORGANIZERS_REALM
 from core import competitions, users
 from core.db import reading, transaction
 from core.errors import NotAuthenticatedError
+from core.limits import limits_of
 from core.models import Phase, User
 from core.settings import get_settings
 from core.submissions import Upload
@@ -79,7 +80,7 @@ OpenPhase = Annotated[Phase, Depends(_open_phase)]
 
 
 async def _admitted_upload(request: Request, phase: OpenPhase) -> Upload:
-    cap_bytes = min(competitions.limits_of(phase).upload_bytes, get_settings().max_upload_bytes)
+    cap_bytes = min(limits_of(phase).upload_bytes, get_settings().max_upload_bytes)
     return await uploads.receive(request, cap_bytes=cap_bytes)
 
 

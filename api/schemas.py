@@ -7,10 +7,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import disclosure
-from core import nodes
-from core.competitions import PhaseLimits, Progress
 from core.lifecycle import PhaseState, SubmissionState, Verdict
-from core.models import Baseline, Competition, Node, Phase, Run, Score, Submission
+from core.limits import PhaseLimits, limits_of
+from core.models import Baseline, Competition, Phase, Run, Score, Submission
+from core.references import Progress
 from core.rescoring import Rescoring
 
 
@@ -86,7 +86,7 @@ class PhaseAnswer(PhaseSummary):
         return cls(
             **PhaseSummary.model_validate(phase).model_dump(),
             competition=phase.competition.slug,
-            limits=PhaseLimits.model_validate(phase.limits),
+            limits=limits_of(phase),
             scoring_version=phase.scoring_version,
             show_logs=phase.show_logs,
             score_decimals=phase.score_decimals,
@@ -233,54 +233,6 @@ class RescoringAnswer(Answer):
             scoring_version=phase.scoring_version,
             rescoring=None if rescoring is None else RescoringProgress.model_validate(rescoring),
         )
-
-
-class FindingAnswer(Answer):
-    """A property of a worker host's engine or kernel that the sandbox's promises rest on."""
-
-    name: str
-    holds: bool
-    detail: str
-    severity: str = Field(description="If it does not hold: `void`, or `development_only`.")
-
-
-class WorkerAnswer(Answer):
-    """A worker host, for organizers."""
-
-    name: str
-    state: Literal["proving", "ready", "refusing", "lost"] = Field(
-        description="`lost`: not seen for a minute; only a `ready` one takes work."
-    )
-    problem: str = Field(description="Why it takes no work; empty if it does.")
-    sandbox: str = Field(description="`docker` or `bubblewrap`; empty before the first self-test.")
-    image: str | None = Field(description="Digest of the sandbox's image, if it has one.")
-    mode: str = Field(description="`production` refuses what `development` only warns of.")
-    findings: list[FindingAnswer]
-    slots: int = Field(description="Shards that it works on at a time.")
-    started_at: datetime
-    seen_at: datetime
-
-    @classmethod
-    def of(cls, node: Node) -> Self:
-        """Describe a stored worker host as it stands now."""
-        return cls(
-            name=node.name,
-            state="lost" if nodes.is_lost(node) else node.state.value,
-            problem=node.problem,
-            sandbox=node.sandbox,
-            image=node.image,
-            mode=node.mode,
-            findings=[FindingAnswer.model_validate(finding) for finding in node.findings],
-            slots=node.slots,
-            started_at=node.started_at,
-            seen_at=node.seen_at,
-        )
-
-
-class WorkerList(Answer):
-    """All worker hosts, by name."""
-
-    workers: list[WorkerAnswer]
 
 
 CheckResult = Literal["ok", "failed"]

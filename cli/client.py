@@ -49,6 +49,14 @@ class Client:
         address = f"/competitions/{competition}/phases/{phase}/rescore"
         return self._ask("POST", address, json={"scoring_version": version})
 
+    def request_references(self, competition: str, phase: str) -> dict[str, Any]:
+        """Have the reference models made that a phase lacks, and return how far they are."""
+        return self._ask("POST", f"/competitions/{competition}/phases/{phase}/references")
+
+    def references(self, competition: str, phase: str) -> dict[str, Any]:
+        """Return how far the reference models of a phase are."""
+        return self._ask("GET", f"/competitions/{competition}/phases/{phase}/references")
+
     def artifact(self, submission_id: str) -> bytes:
         """Return what a submission was scored from."""
         return self._request("GET", f"/submissions/{submission_id}/artifact").content

@@ -1,38 +1,38 @@
 """The `lethe` command."""
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 import migrations
 from cli import demo as demo_
 from cli import phase_bundles, selftest
 from cli.client import Client
 from cli.dataset import dataset_app
+from cli.dataset_import import import_app
 from cli.endings import clear_errors, fail
 from cli.files import new_file
+from cli.references import references_app
 from cli.supervisor import InstallationError, Supervisor
 from cli.tables import leaderboard_table, rescoring_line
-from core import competitions, db, rescoring, users
+from cli.terminal import LOCAL_URL, Token, Url, console
+from core import competitions, db, references, rescoring, users
 from core.inert import inert
+from core.limits import limits_of
 
 app = typer.Typer(help="Lethe: competitions in machine unlearning.", no_args_is_help=True)
 sandbox_app = typer.Typer(help="The sandbox of this machine's worker.", no_args_is_help=True)
 app.add_typer(sandbox_app, name="sandbox")
+app.add_typer(references_app, name="references")
+dataset_app.add_typer(import_app, name="import")
 app.add_typer(dataset_app, name="dataset")
-console = Console(width=None if sys.stdout.isatty() else 100)
 
 _Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; another free one if it is taken.")]
-_Url = Annotated[str, typer.Option(help="Address of the installation.", envvar="LETHE_URL")]
-_Token = Annotated[str, typer.Option(help="Your token.", envvar="LETHE_TOKEN")]
 _File = Annotated[Path, typer.Argument(help="A .py, .ipynb or .zip.", exists=True, dir_okay=False)]
 _Competition = Annotated[Path, typer.Argument(help="A competition.yaml.", exists=True)]
-_LOCAL_URL = "http://127.0.0.1:8000"
 _WATCH_S = 1.0
 
 
@@ -83,8 +83,11 @@ def status(competition: str) -> None:
     """Show how far the phases of a competition are, and what keeps one from opening."""
     with clear_errors(), db.reading() as session:
         for phase in competitions.find_competition(session, competition).phases:
-            progress = competitions.preparation_progress(session, phase)
+            progress = references.preparation_progress(session, phase)
             made = f"{progress.done}/{progress.total} models, metric {phase.scoring_version}"
+            run_timeout_s = limits_of(phase).run_timeout_s
+            if run_timeout_s is not None:
+                made += f", {run_timeout_s:.1f} s a run"
             console.print(f"{phase.slug}: {phase.state}, {made}  {phase.problem}".rstrip(), markup=False)
             under_way = rescoring.current(session, phase)
             if under_way is not None:
@@ -105,7 +108,7 @@ def create_user(
 
 
 @app.command()
-def submit(competition: str, phase: str, path: _File, *, token: _Token, url: _Url = _LOCAL_URL) -> None:
+def submit(competition: str, phase: str, path: _File, *, token: Token, url: Url = LOCAL_URL) -> None:
     """Upload a submission."""
     with clear_errors():
         submission = Client(url, token).submit(competition, phase, path)
@@ -115,7 +118,7 @@ def submit(competition: str, phase: str, path: _File, *, token: _Token, url: _Ur
 
 
 @app.command()
-def logs(submission_id: str, *, token: _Token, url: _Url = _LOCAL_URL) -> None:
+def logs(submission_id: str, *, token: Token, url: Url = LOCAL_URL) -> None:
     """Print what the runs of a submission of yours printed, where its phase shows that."""
     with clear_errors():
         # Made inert here too: this terminal need not trust whoever answers.
@@ -123,7 +126,7 @@ def logs(submission_id: str, *, token: _Token, url: _Url = _LOCAL_URL) -> None:
 
 
 @app.command()
-def leaderboard(competition: str, phase: str, url: _Url = _LOCAL_URL) -> None:
+def leaderboard(competition: str, phase: str, url: Url = LOCAL_URL) -> None:
     """Print a leaderboard."""
     with clear_errors():
         console.print(leaderboard_table(Client(url).leaderboard(competition, phase)))
@@ -135,8 +138,8 @@ def rescore(
     phase: str,
     *,
     version: Annotated[str | None, typer.Option(help="Version of the metric; by default the newest.")] = None,
-    token: _Token,
-    url: _Url = _LOCAL_URL,
+    token: Token,
+    url: Url = LOCAL_URL,
 ) -> None:
     """Score a phase under another version of the metric, from what is stored; for organizers."""
     with clear_errors():
@@ -147,7 +150,7 @@ def rescore(
 
 
 @app.command()
-def artifact(submission_id: str, path: Path, *, token: _Token, url: _Url = _LOCAL_URL) -> None:
+def artifact(submission_id: str, path: Path, *, token: Token, url: Url = LOCAL_URL) -> None:
     """Download what a submission was scored from; `python -m scoring` reads it; for organizers."""
     with clear_errors(), new_file(path) as file:
         file.write(Client(url, token).artifact(submission_id))

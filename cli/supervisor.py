@@ -131,12 +131,16 @@ class Supervisor:
             service.start()
 
     def refusal(self) -> str | None:
-        """Return why the worker takes no work, if it has said so since this start."""
+        """Return why a worker takes no work, if one has said so since this start."""
+        names = (self._settings.node_name, _gpu_node_name(self._settings))
         with db.reading() as session:
-            node = nodes.find(session, self._settings.node_name)
-        if node is None or node.state is not NodeState.REFUSING or node.started_at < self._started_at:
-            return None
-        return node.problem
+            found = [node for name in names if (node := nodes.find(session, name)) is not None]
+        problems = [
+            node.problem
+            for node in found
+            if node.state is NodeState.REFUSING and node.started_at >= self._started_at
+        ]
+        return "; ".join(problems) or None
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
@@ -171,12 +175,20 @@ def _services(settings: Settings, *, port: int) -> list[Service]:
         "worker": [python, "-m", "worker"],
         "sweeper": [python, "-m", "worker", "sweeper"],
     }
+    own = {"worker": {"LETHE_SANDBOX_GPUS": ""}}  # those are another worker's
+    if settings.sandbox_gpus:
+        commands["gpu-worker"] = commands["worker"]
+        own["gpu-worker"] = {"LETHE_NODE_NAME": _gpu_node_name(settings)}
     if not settings.broker_url:
         commands = {"broker": _broker_command(settings.home), **commands}
     return [
-        Service(name, command, log_path=logs / f"{name}.log", environment=environment)
+        Service(name, command, log_path=logs / f"{name}.log", environment=environment | own.get(name, {}))
         for name, command in commands.items()
     ]
+
+
+def _gpu_node_name(settings: Settings) -> str:
+    return f"{settings.node_name}-gpu"
 
 
 def _broker_command(home: Path) -> list[str]:

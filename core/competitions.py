@@ -1,10 +1,9 @@
 """Competitions and phases: read from `competition.yaml`, stored, looked up, and brought to readiness."""
 
 import secrets
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any
 from uuid import UUID
 
 import yaml
@@ -16,30 +15,14 @@ import scoring
 from core import shards
 from core.errors import InvalidCompetitionError, NotFoundError, PhaseClosedError
 from core.lifecycle import PhaseState
-from core.models import Baseline, Competition, Phase, ReferenceModel, Shard, Work, utc_now
-
-REFERENCE_SET = 0
-CEILING_SET = 1
+from core.limits import PhaseLimits
+from core.models import Baseline, Competition, Phase, Shard, Work, utc_now
 
 _Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
 
 
 class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PhaseLimits(_Spec):
-    """What a submission may use in this phase."""
-
-    run_timeout_s: float = Field(default=600, gt=0)
-    total_timeout_s: float = Field(default=8 * 3600, gt=0)
-    memory_bytes: int = Field(default=4 * 2**30, ge=256 * 2**20)
-    processes: int = Field(default=256, ge=8)
-    scratch_bytes: int = Field(default=256 * 2**20, ge=2**20)
-    log_bytes: int = Field(default=64 * 2**10, ge=0)
-    upload_bytes: int = Field(default=8 * 2**20, gt=0)
-    device: Literal["cpu", "cuda"] = "cpu"
-    isolation: Literal["process", "container"] = "process"  # what is fresh for every run
 
 
 class PhaseSpec(_Spec):
@@ -55,6 +38,7 @@ class PhaseSpec(_Spec):
     architecture: dict[str, Any] = Field(default_factory=dict)
     recipe: dict[str, Any] = Field(default_factory=dict)
     limits: PhaseLimits = PhaseLimits()
+    keep_reference_weights: bool = False
     show_logs: bool = False
     score_decimals: int | None = Field(default=None, ge=0, le=15)
     scoring_version: str = scoring.SCORING_VERSION
@@ -82,27 +66,6 @@ class CompetitionSpec(_Spec):
         if len({phase.slug for phase in phases}) != len(phases):
             raise ValueError("two phases have the same slug")
         return phases
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What the preparation of a phase made, by the names of the phase's columns."""
-
-    architecture: dict[str, Any]
-    recipe: dict[str, Any]
-    participant_part_sha256: str
-    secret_part_sha256: str
-    manifest_sha256: str
-    original_sha256: str
-    original_evaluation_sha256: str
-    reference_key: str
-
-
-class Progress(NamedTuple):
-    """How far the preparation of a phase is, in models."""
-
-    done: int
-    total: int
 
 
 def read_spec(path: Path) -> CompetitionSpec:
@@ -153,6 +116,7 @@ def _new_phase(spec: PhaseSpec, position: int) -> Phase:
         architecture=spec.architecture,
         recipe=spec.recipe,
         limits=spec.limits.model_dump(),
+        keep_reference_weights=spec.keep_reference_weights,
         show_logs=spec.show_logs,
         score_decimals=spec.score_decimals,
         scoring_version=spec.scoring_version,
@@ -206,70 +170,11 @@ def check_open(phase: Phase) -> None:
         )
 
 
-def limits_of(phase: Phase) -> PhaseLimits:
-    """Return the limits of a phase."""
-    return PhaseLimits.model_validate(phase.limits)
-
-
-def preparation_progress(session: Session, phase: Phase) -> Progress:
-    """Return how many of the original model and the reference models of both sets exist."""
-    done = 0 if phase.original_sha256 is None else 1
-    if phase.reference_key is not None:
-        trained = trained_models(session, phase.reference_key).values()
-        done += sum(index < phase.n_models for indices in trained for index in indices)
-    return Progress(done, total=1 + 2 * phase.n_models)
-
-
-def trained_models(session: Session, reference_key: str) -> dict[int, dict[int, str]]:
-    """Return {set index: {model index: sha256 of its evaluation}} of the references that exist."""
-    found: dict[int, dict[int, str]] = {REFERENCE_SET: {}, CEILING_SET: {}}
-    query = select(ReferenceModel).where(ReferenceModel.reference_key == reference_key)
-    for model in session.scalars(query):
-        found[model.set_index][model.model_index] = model.evaluation_sha256
-    return found
-
-
-def set_prepared(session: Session, phase_id: UUID, prepared: Prepared) -> None:
-    """Note the bundle and original model of a phase and enqueue its reference models, one a shard."""
-    phase = lock(session, phase_id)
-    for field in fields(prepared):
-        setattr(phase, field.name, getattr(prepared, field.name))
-    for set_index in (REFERENCE_SET, CEILING_SET):
-        for one in shards.split(phase.n_models, size=1):
-            shards.add(
-                session,
-                Shard(
-                    work=Work.REFERENCES,
-                    phase_id=phase.id,
-                    set_index=set_index,
-                    start=one.start,
-                    stop=one.stop,
-                ),
-            )
-
-
-def record_reference(session: Session, model: ReferenceModel) -> None:
-    """Store what a reference model gave, once."""
-    same = select(ReferenceModel.id).where(
-        ReferenceModel.reference_key == model.reference_key,
-        ReferenceModel.set_index == model.set_index,
-        ReferenceModel.model_index == model.model_index,
-    )
-    if session.scalar(same) is None:
-        session.add(model)
-
-
 def lock(session: Session, phase_id: UUID) -> Phase:
     """Return a phase that nobody else changes until the end of the transaction; lock it before its shards."""
     # Not against what refers to the phase: an upload, or a shard, waits for nobody who holds this.
     locked = select(Phase).where(Phase.id == phase_id).with_for_update(key_share=True)
     return session.scalars(locked.execution_options(populate_existing=True)).one()
-
-
-def request_baselines_if_complete(session: Session, phase: Phase) -> None:
-    """Enqueue the baselines of a phase, which is locked, once none of its reference models is missing."""
-    if not shards.count_open(session, phase_id=phase.id, work=Work.REFERENCES):
-        shards.add(session, Shard(work=Work.BASELINES, phase_id=phase.id, start=0, stop=1))
 
 
 def open_with_baselines(session: Session, phase_id: UUID, baselines: list[Baseline]) -> None:

@@ -83,8 +83,16 @@ class IllegalTransitionError(PlatformError):
     """A change of state that the lifecycle does not allow."""
 
 
-class SandboxUnavailableError(PlatformError):
+class HostUnfitError(PlatformError):
+    """This worker host cannot take work as it is; the message says what to mend."""
+
+
+class SandboxUnavailableError(HostUnfitError):
     """No sandbox on this machine keeps its promises; the message says what to install."""
+
+
+class GpuUnavailableError(HostUnfitError):
+    """A GPU of this worker host is missing, or its memory is not free; the message says who holds it."""
 
 
 class LeaseLostError(PlatformError):

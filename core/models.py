@@ -118,8 +118,9 @@ class Competition(Base):
 class Phase(Base):
     """One leaderboard: its data, models, limits, secret, and the version of the metric that ranks it.
 
-    `rescoring_version` is the version that a rescoring leads to, while it is under way or after it failed;
-    `rescoring_problem` says why it failed. `score_decimals` is how far participants see scores; None: wholly.
+    `rescoring_version` is what a rescoring leads to, while it is under way or after it failed; its problem
+    says why. `score_decimals`: how far participants see scores; None: wholly. `retraining_s`: what one
+    retraining takes on the phase's hardware, once measured.
     """
 
     __tablename__ = "phase"
@@ -151,14 +152,16 @@ class Phase(Base):
     original_sha256: Mapped[str | None] = mapped_column(Sha256)
     original_evaluation_sha256: Mapped[str | None] = mapped_column(Sha256)
     reference_key: Mapped[str | None] = mapped_column(Sha256)
+    keep_reference_weights: Mapped[bool] = mapped_column(default=False)
+    retraining_s: Mapped[float | None]
     competition: Mapped[Competition] = relationship(back_populates="phases")
 
 
 class ReferenceModel(Base):
     """What one model, retrained without the forget set, gave in the evaluation.
 
-    `reference_key` stands for bundle, architecture, recipe and evaluator; set 0 is what submissions are
-    measured against, set 1 is the independent second set that gives the ceiling.
+    `reference_key` stands for all that it is made from. Submissions are measured against set 0; the
+    independent set 1 gives the ceiling.
     """
 
     __tablename__ = "reference_model"
@@ -168,6 +171,7 @@ class ReferenceModel(Base):
     set_index: Mapped[int]
     model_index: Mapped[int]
     evaluation_sha256: Mapped[str] = mapped_column(Sha256)
+    weights_sha256: Mapped[str | None] = mapped_column(Sha256)
     seconds: Mapped[float]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
@@ -279,7 +283,7 @@ class Baseline(_Numbers, Base):
 
 
 class Node(Base):
-    """A worker host: the sandbox that it proved, or why it takes no work.
+    """A worker host: its GPUs, the sandbox that it proved, or why it takes no work.
 
     `sandbox`, `image`, `mode` and `findings` are those of the last self-test; see `core.nodes`.
     """
@@ -294,5 +298,6 @@ class Node(Base):
     mode: Mapped[str] = mapped_column(String(64), default="")
     findings: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     slots: Mapped[int]
+    gpus: Mapped[list[str]] = mapped_column(JSON, default=list)
     started_at: Mapped[datetime] = mapped_column(default=utc_now)
     seen_at: Mapped[datetime] = mapped_column(default=utc_now)

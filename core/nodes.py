@@ -7,8 +7,10 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from core import queue, shards
 from core.lifecycle import NodeState
 from core.models import Node, utc_now
+from core.shards import Waiting
 
 BEAT_S = 10.0
 """How often a worker host says that it is there."""
@@ -33,13 +35,13 @@ class Proof:
     findings: list[dict[str, Any]] = field(default_factory=list)
 
 
-def begin(session: Session, name: str, *, slots: int) -> None:
+def begin(session: Session, name: str, *, slots: int, gpus: tuple[str, ...] = ()) -> None:
     """Note that a worker host starts anew; it takes no work until it has proved its sandbox."""
     node = find(session, name)
     if node is None:
         node = Node(name=name)
         session.add(node)
-    node.slots = slots
+    node.slots, node.gpus = slots, list(gpus)
     node.started_at = utc_now()
     _set(node, NodeState.PROVING, "", Proof())
 
@@ -80,8 +82,25 @@ def is_lost(node: Node) -> bool:
 
 def any_takes_work(session: Session) -> bool:
     """Return whether some worker host is there and ready."""
+    return bool(_ready(session))
+
+
+def count_slots(session: Session, queue_name: str) -> int:
+    """Return how many shards of a queue are worked on at a time by the hosts that are there and ready."""
+    return sum(node.slots for node in _ready(session) if queue_name in queue.queues_of(node.gpus))
+
+
+def list_unserved(session: Session) -> list[Waiting]:
+    """Return the work that waits because no host that takes work has the device for it."""
+    served = set[str]()
+    for node in _ready(session):
+        served |= set(queue.queues_of(node.gpus))
+    return [waiting for waiting in shards.list_open(session) if waiting.queue not in served]
+
+
+def _ready(session: Session) -> list[Node]:
     ready = select(Node).where(Node.state == NodeState.READY, Node.seen_at > utc_now() - _LOST_AFTER)
-    return session.scalars(ready.limit(1)).first() is not None
+    return list(session.scalars(ready))
 
 
 def _set(node: Node, state: NodeState, problem: str, proof: Proof | None) -> None:

@@ -1,5 +1,6 @@
 """The Celery application and the outbox: messages carry ids only, and leave after the commit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,7 +16,9 @@ from core.settings import get_settings
 log = structlog.get_logger(__name__)
 
 RUNS_QUEUE = "runs"
+CUDA_QUEUE = "runs-cuda"
 SCORING_QUEUE = "scoring"
+QUEUES = (RUNS_QUEUE, CUDA_QUEUE, SCORING_QUEUE)
 WORK_ON_SHARD = "worker.work_on_shard"
 
 _BROKER_ERRORS = (OperationalError, OSError, RedisError)
@@ -58,6 +61,11 @@ def make_app(broker_url: str) -> Celery:
         worker_redirect_stdouts=False,
     )
     return app
+
+
+def queues_of(gpus: Sequence[str]) -> tuple[str, ...]:
+    """Return the queues that a worker with these GPUs listens to: a GPU waits for nothing else."""
+    return (CUDA_QUEUE,) if gpus else (RUNS_QUEUE, SCORING_QUEUE)
 
 
 app = make_app(get_settings().resolved_broker_url())

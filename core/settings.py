@@ -37,7 +37,10 @@ class Settings(BaseSettings):
     sandbox_runtime: str = ""
     """The Docker engine's word for the runtime, for example `runsc`; empty means the engine's default."""
     sandbox_gpus: Annotated[tuple[str, ...], NoDecode] = ()
-    """Ids of the GPUs that this worker host gives to phases on "cuda", separated by commas."""
+    """Numbers or UUIDs, as nvidia-smi says them, of the GPUs that this worker has, separated by commas.
+
+    A worker with GPUs takes the work of phases on "cuda" and no other; one without takes all else.
+    """
     sandbox_patched: Annotated[tuple[str, ...], NoDecode] = ()
     """CVE numbers, separated by commas, that this host's packages have mended under an older version."""
 
@@ -49,7 +52,7 @@ class Settings(BaseSettings):
     max_failures: int = Field(default=3, ge=1)
     """How often in a row the platform may fail at a shard before it gives up."""
     worker_slots: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
-    """Shards that this worker host works on at a time."""
+    """Shards that this worker works on at a time; one with GPUs works on as many as it has GPUs."""
 
     max_upload_bytes: int = Field(default=64 * 2**20, gt=0)
     """Cap of the platform on one request body; a phase may ask for less."""
@@ -76,6 +79,10 @@ class Settings(BaseSettings):
     def installation(self) -> str:
         """Return the name under which this host's sandboxes run; two installations on a host differ."""
         return f"{self.node_name}:{self.home}"
+
+    def slots(self) -> int:
+        """Return how many shards this worker works on at a time."""
+        return len(self.sandbox_gpus) or self.worker_slots
 
     def resolved_broker_url(self) -> str:
         """Return the Celery broker URL."""

@@ -2,23 +2,28 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core import queue
 from core.errors import LeaseLostError
-from core.models import Shard, Work, utc_now
+from core.models import Competition, Phase, Shard, Work, utc_now
 from core.settings import get_settings
 
 _RESEND_AFTER = timedelta(seconds=15)
 _RESEND_EVEN_IF_QUEUED_AFTER = timedelta(minutes=5)
 
-_QUEUES = {
-    queue.RUNS_QUEUE: (Work.PREPARATION, Work.REFERENCES, Work.RUNS),
-    queue.SCORING_QUEUE: (Work.BASELINES, Work.SCORING, Work.RESCORING),
-}
+_COUNTS_ONLY = (Work.BASELINES, Work.SCORING, Work.RESCORING)
+_ON_CUDA = select(Phase.id).where(Phase.limits["device"].as_string() == "cuda")
+_QUEUE: ColumnElement[str] = case(
+    (Shard.work.in_(_COUNTS_ONLY), queue.SCORING_QUEUE),
+    (Shard.phase_id.in_(_ON_CUDA), queue.CUDA_QUEUE),
+    else_=queue.RUNS_QUEUE,
+)
+"""The queue of a shard: what trains or runs models goes where the phase's device is."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,15 @@ class Range:
 
     start: int
     stop: int
+
+
+class Waiting(NamedTuple):
+    """Shards of one phase that are not done, and the queue through which they reach a worker."""
+
+    queue: str
+    competition: str
+    phase: str
+    shards: int
 
 
 def split(total: int, *, size: int) -> list[Range]:
@@ -39,18 +53,20 @@ def add(session: Session, shard: Shard) -> None:
     shard.sent_at = utc_now()
     session.add(shard)
     session.flush()
-    queue.enqueue(session, _message(shard))
+    name = session.scalars(select(_QUEUE).where(Shard.id == shard.id)).one()
+    queue.enqueue(session, queue.Message(name, shard.id))
 
 
 def take(session: Session, shard_id: UUID, *, holder: str) -> Shard | None:
     """Give `holder` the lease, or return None when there is nothing to take.
 
     A shard that is done or held by a live worker is not taken: a message delivered twice does nothing.
+    Nor is one that belongs on another device: the sweeper sends it to those who have it.
     """
-    now = utc_now()
+    now, own = utc_now(), queue.queues_of(get_settings().sandbox_gpus)
     taken = session.execute(
         update(Shard)
-        .where(Shard.id == shard_id, Shard.done.is_(False), _is_free())
+        .where(Shard.id == shard_id, Shard.done.is_(False), _is_free(), _goes_to(*own))
         .values(lease_holder=holder, lease_expires_at=now + _ttl())
         .returning(Shard.id)
     ).scalar_one_or_none()
@@ -115,12 +131,12 @@ def send_waiting(session: Session, *, empty_queues: frozenset[str]) -> list[UUID
     """
     now = utc_now()
     sent: list[UUID] = []
-    for name, kinds in _QUEUES.items():
+    for name in queue.QUEUES:
         patience = _RESEND_AFTER if name in empty_queues else _RESEND_EVEN_IF_QUEUED_AFTER
         lost = or_(Shard.sent_at.is_(None), Shard.sent_at < now - patience, Shard.lease_expires_at < now)
         waiting = session.scalars(
             select(Shard)
-            .where(Shard.work.in_(kinds), Shard.done.is_(False), _is_free(), lost)
+            .where(_goes_to(name), Shard.done.is_(False), _is_free(), lost)
             .order_by(Shard.created_at, Shard.start)
             .with_for_update(skip_locked=True)
         )
@@ -128,14 +144,9 @@ def send_waiting(session: Session, *, empty_queues: frozenset[str]) -> list[UUID
             shard.sent_at = now
             shard.failures += shard.lease_holder is not None
             shard.lease_holder = shard.lease_expires_at = None
-            queue.enqueue(session, _message(shard))
+            queue.enqueue(session, queue.Message(name, shard.id))
             sent.append(shard.id)
     return sent
-
-
-def _message(shard: Shard) -> queue.Message:
-    name = next(name for name, kinds in _QUEUES.items() if shard.work in kinds)
-    return queue.Message(name, shard.id)
 
 
 def count_open(session: Session, *, phase_id: UUID, work: Work) -> int:
@@ -146,8 +157,25 @@ def count_open(session: Session, *, phase_id: UUID, work: Work) -> int:
     return session.scalar(open_shards) or 0
 
 
+def list_open(session: Session) -> list[Waiting]:
+    """Return what is not done yet, by queue and phase."""
+    open_shards = (
+        select(_QUEUE.label("queue"), Competition.slug, Phase.slug, func.count())
+        .join(Phase, Shard.phase_id == Phase.id)
+        .join(Competition, Phase.competition_id == Competition.id)
+        .where(Shard.done.is_(False))
+        .group_by("queue", Competition.slug, Phase.slug)
+        .order_by("queue", Competition.slug, Phase.slug)
+    )
+    return [Waiting(*row) for row in session.execute(open_shards)]
+
+
 def _is_free() -> ColumnElement[bool]:
     return or_(Shard.lease_holder.is_(None), Shard.lease_expires_at < utc_now())
+
+
+def _goes_to(*queues: str) -> ColumnElement[bool]:
+    return _QUEUE.in_(queues)
 
 
 def _ttl() -> timedelta:

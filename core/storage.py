@@ -1,6 +1,7 @@
 """Content-addressed storage: bytes under their sha256, in a folder or an S3 bucket."""
 
 import hashlib
+import os
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -17,14 +18,22 @@ _STORE_ERRORS = (BaseError, OSError)
 class Storage:
     """Immutable objects named by what they hold, so that writing one twice is harmless."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
+        """Use an object store; `folder` is where it keeps its objects, if that is a folder of this host."""
         self._store = store
+        self._folder = folder
 
     def put(self, data: bytes) -> str:
-        """Store `data` and return its sha256 in hex."""
+        """Store `data` and return its sha256 in hex: once that is known, the object is whole and durable.
+
+        Raises:
+            StorageError: it cannot be written; nothing then has its name.
+        """
         sha256 = hashlib.sha256(data).hexdigest()
         try:
             self._store.put(_path(sha256), data)
+            if self._folder is not None:
+                _sync(self._folder / _path(sha256))
         except _STORE_ERRORS as error:
             raise StorageError(f"object {sha256} cannot be written: {error}") from error
         return sha256
@@ -48,10 +57,21 @@ def _path(sha256: str) -> str:
     return f"sha256/{sha256[:2]}/{sha256}"
 
 
+def _sync(path: Path) -> None:
+    """Wait until a file and its name are on the disk: the store renames whole files, but waits for none."""
+    for one in (path, path.parent):
+        descriptor = os.open(one, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 @lru_cache
 def storage() -> Storage:
     """Return the storage that the settings name."""
     url = get_settings().resolved_storage_url()
     if url.startswith("file://"):
-        return Storage(LocalStore(Path(unquote(urlparse(url).path)), mkdir=True))
+        folder = Path(unquote(urlparse(url).path))
+        return Storage(LocalStore(folder, mkdir=True), folder)
     return Storage(from_url(url))

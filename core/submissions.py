@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, joinedload, undefer
 from core import competitions, programs, rescoring, shards
 from core.errors import NotFoundError, UploadTooLargeError
 from core.lifecycle import ENDED, SubmissionState, Verdict, check_transition
+from core.limits import limits_of
 from core.models import Phase, Run, Score, Shard, Submission, User, Work, utc_now
 from core.programs import Program
 from core.storage import storage
@@ -83,7 +84,7 @@ def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receip
 
 
 def _read_upload(phase: Phase, upload: Upload) -> Program:
-    cap = competitions.limits_of(phase).upload_bytes
+    cap = limits_of(phase).upload_bytes
     if len(upload.source) > cap:
         raise UploadTooLargeError(f"The file is over the phase's cap of {cap:,} bytes.")
     return programs.read(upload.filename, upload.source)

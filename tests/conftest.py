@@ -16,7 +16,7 @@ from core.settings import get_settings
 from core.storage import storage
 from tests.support.requirements import REQUIREMENTS
 
-pytest_plugins = ["tests.support.postgres"]
+pytest_plugins = ["tests.support.nvidia", "tests.support.postgres"]
 pytest.register_assert_rewrite("tests.support.corpus_tests")
 
 

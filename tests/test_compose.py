@@ -13,7 +13,7 @@ pytestmark = pytest.mark.compose
 
 ROOT = Path(__file__).parents[1]
 WANTED = {"LETHE_POSTGRES_PASSWORD": "s3cret/with:marks@#", "LETHE_DOCKER_GID": "998"}
-OURS = {"migrate", "api", "worker", "sweeper"}
+OURS = {"migrate", "api", "worker", "gpu-worker", "sweeper"}
 SOCKET = "/var/run/docker.sock"
 
 
@@ -23,6 +23,8 @@ class Compose:
     def __init__(self, empty: Path) -> None:
         self._command = [
             "docker-compose",
+            "--profile",
+            "gpu",
             "--env-file",
             str(empty),
             "--file",
@@ -81,11 +83,33 @@ def test_password_comes_from_the_environment_and_stands_in_one_variable(services
     assert password not in str(services["valkey"])
 
 
-def test_only_the_worker_holds_the_engines_socket(services):
+def test_only_the_workers_hold_the_engines_socket(services):
     holders = {name for name, service in services.items() if SOCKET in str(service.get("volumes"))}
-    assert holders == {"worker"}
-    assert services["worker"]["environment"]["LETHE_SANDBOX"] == "docker"
-    assert services["worker"]["environment"]["LETHE_MODE"] == "production"
+    assert holders == {"worker", "gpu-worker"}
+    for name in holders:
+        assert services[name]["environment"]["LETHE_SANDBOX"] == "docker"
+        assert services[name]["environment"]["LETHE_MODE"] == "production"
+
+
+def test_only_a_worker_of_its_own_has_gpus_and_only_if_it_is_asked_for(compose):
+    services = compose.config(**WANTED, LETHE_SANDBOX_GPUS="0,1", LETHE_NODE_NAME="host-7")["services"]
+    having = {name for name, service in services.items() if "LETHE_SANDBOX_GPUS" in str(service)}
+    reserving = {name for name, service in services.items() if "nvidia" in str(service.get("deploy"))}
+    assert having == reserving == {"gpu-worker"}
+    on_gpus = services["gpu-worker"]
+    assert on_gpus["profiles"] == ["gpu"]
+    assert on_gpus["environment"]["LETHE_SANDBOX_GPUS"] == "0,1"
+    names = [services[name]["environment"]["LETHE_NODE_NAME"] for name in ("worker", "gpu-worker")]
+    assert names == ["host-7", "host-7-gpu"]
+
+
+def test_worker_with_gpus_keeps_their_locks_in_a_volume_that_it_may_write(services):
+    on_gpus = services["gpu-worker"]
+    folder = f"{on_gpus['environment']['LETHE_HOME']}/gpus"
+    assert any(folder in str(volume) for volume in on_gpus["volumes"])
+    made = "install --directory --owner=lethe"  # a volume takes over the owner of the folder in the image
+    (line,) = (line for line in (ROOT / "Dockerfile").read_text().splitlines() if made in line)
+    assert folder in line.split()
 
 
 def test_only_the_api_publishes_a_port_and_only_to_this_host(services):

@@ -1,13 +1,36 @@
-"""Training of one model: the original, or a reference retrained without the forget set."""
+"""Training: of the original model, and of the references, retrained without the forget set."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from submissions_sandbox.architectures import Architecture, build
+from submissions_sandbox.architectures import Architecture
+from training import cuda
+from training.fitting import Fit, Start, TrainingSet, draw, steps
 from training.recipe import Recipe
 from training.threads import one_thread
+from training.trimmed import trim
+
+# Of `train_many`; it rises when the bits of a reference change, so that no set of references mixes two.
+TRAINER_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A reference model.
+
+    Attributes:
+        state: the state_dict of the whole architecture, on the CPU; taps of kernels that no pixel of the
+            images meets are zeros.
+        seconds: what its training took; of models trained side by side, each one's share.
+    """
+
+    state: dict[str, torch.Tensor]
+    seconds: float
 
 
 def train(
@@ -17,10 +40,11 @@ def train(
     architecture: Architecture,
     recipe: Recipe,
     seed: int,
+    device: str = "cpu",
 ) -> dict[str, torch.Tensor]:
-    """Train a network from scratch; the same arguments give the same weights, bit for bit.
+    """Train a network from scratch; on the CPU the same arguments give the same weights, bit for bit.
 
-    Runs on one CPU thread and leaves torch's global generator as it was.
+    Runs on one CPU thread, or on a GPU, and leaves torch's global generator as it was.
 
     Args:
         images: uint8 [n, 3, h, w]; the network sees them as float32, 0-255, without augmentation.
@@ -28,6 +52,7 @@ def train(
         architecture: the network.
         recipe: optimiser, schedule and batches.
         seed: decides the first weights and the order of the images; 0..2**63 - 1.
+        device: "cpu" or "cuda".
 
     Returns:
         The state_dict, on the CPU.
@@ -35,42 +60,64 @@ def train(
     Raises:
         ValueError: no step can be made: fewer images than `drop_last` demands, or than 2.
     """
-    if len(images) < (recipe.batch_size if recipe.drop_last else 2):
-        raise ValueError(f"{len(images)} images are too few to train with batches of {recipe.batch_size}")
-    with one_thread(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = build(architecture)
-        loss = nn.CrossEntropyLoss(_class_weights(labels, architecture) if recipe.class_weights else None)
-        _fit(net, torch.from_numpy(images), torch.from_numpy(labels), recipe=recipe, loss=loss)
-        return net.state_dict()
+    place = torch.device(device)
+    data = TrainingSet.of(images, labels, architecture=architecture, recipe=recipe, device=place)
+    start = draw(seed, architecture=architecture, recipe=recipe, n_images=len(images))
+    return _fit(start._replace(orders=start.orders.to(place)), data, recipe)
 
 
-def _class_weights(labels: NDArray[np.int64], architecture: Architecture) -> torch.Tensor:
-    """Return float32 [n_classes]: inverse frequencies, 1 if all are equal; 0 for a class without images."""
-    counts = np.bincount(labels, minlength=architecture.n_classes)
-    weights = np.where(counts > 0, len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0.0)
-    return torch.from_numpy(weights).float()
+def train_many(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    *,
+    architecture: Architecture,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    device: str = "cpu",
+) -> Iterator[TrainedModel]:
+    """Train one reference model for each seed, in their order; each comes as soon as it is there.
+
+    It computes what `train` does up to rounding, with the trimmed network. The bits of a model depend on its
+    seed and on the hardware, not on which models are trained with it. On a GPU several are trained at once.
+
+    Args:
+        images: uint8 [n, 3, h, w]; the network sees them as float32, 0-255, without augmentation.
+        labels: int64 [n], 0..n_classes - 1.
+        architecture: the network.
+        recipe: optimiser, schedule and batches.
+        seeds: one for each model; 0..2**63 - 1.
+        device: "cpu", one thread of it; or "cuda".
+
+    Raises:
+        ValueError: no step can be made: fewer images than `drop_last` demands, or than 2.
+        RuntimeError: the device is not there, or of its own failures.
+    """
+    place = torch.device(device)
+    data = TrainingSet.of(images, labels, architecture=architecture, recipe=recipe, device=place)
+
+    def trimmed(seed: int) -> Start:
+        start = draw(seed, architecture=architecture, recipe=recipe, n_images=len(images))
+        trim(start.net, architecture, data.size)
+        return start
+
+    starts = map(trimmed, seeds)
+    groups = (
+        cuda.fit_groups(starts, data, recipe)
+        if place.type == "cuda"
+        else ([_fit(start, data, recipe)] for start in starts)
+    )
+    started = time.monotonic()
+    for states in groups:
+        seconds = (time.monotonic() - started) / len(states)
+        for state in states:
+            yield TrainedModel(state, seconds)
+        started = time.monotonic()
 
 
-def _fit(
-    net: nn.Module, images: torch.Tensor, labels: torch.Tensor, *, recipe: Recipe, loss: nn.Module
-) -> None:
-    optimizer = torch.optim.Adam(net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    # A last batch of one image has no batch statistics, so it is always left out.
-    least = recipe.batch_size if recipe.drop_last else 2
-    starts = range(0, len(images) - least + 1, recipe.batch_size)
-    per_step = recipe.cosine == "step"
-    n_falls = recipe.epochs * (len(starts) if per_step else 1)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=n_falls)
-    net.train()
-    for _ in range(recipe.epochs):
-        order = torch.randperm(len(images))
-        for start in starts:
-            rows = order[start : start + recipe.batch_size]
-            optimizer.zero_grad()
-            loss(net(images[rows].float()), labels[rows]).backward()
-            optimizer.step()
-            if per_step:
-                schedule.step()
-        if not per_step:
-            schedule.step()
+def _fit(start: Start, data: TrainingSet, recipe: Recipe) -> dict[str, torch.Tensor]:
+    with one_thread():
+        fit = Fit(start.net, data, recipe)
+        for step in steps(recipe, len(data.images)):
+            fit.set_rate(step.rate)
+            fit.step(step.rows(start.orders))
+        return fit.state()

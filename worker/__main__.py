@@ -1,7 +1,8 @@
 """One worker host: proves its sandbox, frees what its earlier processes held, then takes work.
 
 `python -m worker` runs the Celery worker, `python -m worker sweeper` the sweeper, and `python -m worker
-selftest` prints what the self-test of the sandbox finds, as JSON.
+selftest` prints what the self-test of the sandbox finds, as JSON. A worker with GPUs starts `python -m worker
+shard ID` for each of its shards.
 """
 
 import json
@@ -9,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from uuid import UUID
 
 import structlog
 from celery.signals import worker_process_init, worker_ready
@@ -28,6 +30,8 @@ def main(arguments: list[str]) -> int:
     logs.configure()
     if arguments == ["sweeper"]:
         return _run_sweeper()
+    if arguments[:1] == ["shard"] and len(arguments) == 2:
+        return _run_shard(UUID(arguments[1]))
     if arguments:
         sys.stderr.write("usage: python -m worker [sweeper | selftest]\n")
         return 2
@@ -50,7 +54,7 @@ def _run_worker() -> int:
     with db.transaction() as session:
         freed = shards.release_node(session, settings.node_name)
     db.engine().dispose()
-    log.info("worker_starts", sandbox=sandbox.name, freed_shards=freed, slots=settings.worker_slots)
+    log.info("worker_starts", sandbox=sandbox.name, freed_shards=freed, slots=settings.slots())
     worker_process_init.connect(_die_with_parent)
     worker_ready.connect(node.beat_regularly)
     tasks.app.worker_main(
@@ -58,12 +62,12 @@ def _run_worker() -> int:
             "worker",
             "--loglevel=WARNING",
             f"--hostname=lethe@{settings.node_name}",
-            f"--concurrency={settings.worker_slots}",
-            f"--queues={queue.RUNS_QUEUE},{queue.SCORING_QUEUE}",
+            f"--concurrency={settings.slots()}",
+            f"--queues={','.join(queue.queues_of(settings.sandbox_gpus))}",
         ]
     )
     if node.beat() is NodeState.REFUSING:
-        log.error("sandbox_lost", consequence="this host proves its sandbox anew")
+        log.error("host_unfit", consequence="this host proves its sandbox anew")
         os.execve(sys.executable, sys.orig_argv, environment)  # noqa: S606  # itself
     return 0
 
@@ -90,6 +94,18 @@ def _run_selftest() -> int:
         document |= selftest.to_dict()
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
     return 0 if not problem else 1
+
+
+def _run_shard(shard_id: UUID) -> int:
+    die_with_parent()
+    from worker import tasks
+    from worker.evaluator import end_kept_evaluator
+
+    try:
+        tasks.work(shard_id)
+    finally:
+        end_kept_evaluator()
+    return 0
 
 
 def _run_sweeper() -> int:

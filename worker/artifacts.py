@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core import competitions, db, submissions
-from core.competitions import CEILING_SET, REFERENCE_SET
+from core import db, references, submissions
 from core.errors import PlatformError
 from core.models import Phase, Run, Submission
+from core.references import CEILING_SET, REFERENCE_SET
 from core.storage import storage
 from faces.bundle import Split
 from scoring.artifact import Artifact, ArtifactError, Labels, ModelSet, Provenance
@@ -60,11 +60,10 @@ def own_models(phase: Phase) -> OwnModels:
     Raises:
         PlatformError: an evaluation cannot be used; it says which.
     """
-    assert phase.reference_key is not None
     assert phase.original_evaluation_sha256 is not None
     bundle = load_bundle(BundleParts.of(phase))
     with db.reading() as session:
-        trained = competitions.trained_models(session, phase.reference_key)
+        trained = references.trained_models(session, phase)
     reference, ceiling = (
         {f"model {index} of set {kind}": trained[kind][index] for index in range(phase.n_models)}
         for kind in (REFERENCE_SET, CEILING_SET)

@@ -17,6 +17,7 @@ from typing import IO, BinaryIO, Self, cast
 from safetensors.torch import load
 
 from core.errors import PlatformError
+from core.limits import limits_of
 from core.models import Phase
 from submissions_sandbox import protocol
 from submissions_sandbox.architectures import Architecture
@@ -49,8 +50,11 @@ class EvaluatorProcess:
     """The worker's side of an evaluator. Use as a context manager."""
 
     def __init__(self, phase: Phase) -> None:
-        parts = BundleParts.of(phase)
-        self.setup: dict[str, object] = {"architecture": phase.architecture, "parts": vars(parts)}
+        self.setup: dict[str, object] = {
+            "architecture": phase.architecture,
+            "parts": vars(BundleParts.of(phase)),
+            "device": limits_of(phase).device,
+        }
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -155,7 +159,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     architecture, parts = setup["architecture"], setup["parts"]
     assert isinstance(architecture, dict)
     assert isinstance(parts, dict)
-    evaluator = Evaluator(load_bundle(BundleParts(**parts)), Architecture.from_dict(architecture))
+    bundle = load_bundle(BundleParts(**parts))
+    evaluator = Evaluator(bundle, Architecture.from_dict(architecture), str(setup["device"]))
     while True:
         try:
             weights = protocol.read_frame(read_into, {Kind.WEIGHTS: _MAX_BYTES}).payload

@@ -9,12 +9,13 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import db, nodes
-from core.errors import SandboxUnavailableError
+from core.errors import HostUnfitError
 from core.lifecycle import NodeState
 from core.settings import get_settings
+from worker import gpus
 from worker.sandboxes import Proven, Sandbox, UnprovenError, choose
-from worker.sandboxes.docker import remove_orphans
-from worker.sandboxes.selftest import SelfTest
+from worker.sandboxes.docker import DockerSandbox, remove_orphans
+from worker.sandboxes.selftest import SelfTest, find_gpu
 
 log = structlog.get_logger(__name__)
 
@@ -25,24 +26,31 @@ def find_proven_sandbox() -> Proven:
     """Prove the sandbox that the settings ask for.
 
     Raises:
-        SandboxUnavailableError: none holds here; the message says why, and what to install.
+        UnprovenError: none holds here; the message says why, and what to install.
     """
     settings = get_settings()
-    return choose(settings.sandbox, image=settings.sandbox_image, owner=settings.installation())
+    wanted = settings.sandbox
+    if settings.sandbox_gpus:
+        if wanted == "bubblewrap":
+            raise UnprovenError("only Docker gives GPUs to a sandbox; set LETHE_SANDBOX=docker", None)
+        wanted = "docker"
+    return choose(wanted, image=settings.sandbox_image, owner=settings.installation())
 
 
 def wait_for_sandbox() -> Sandbox:
-    """Return a sandbox that has passed its self-test; until there is one, say why there is none."""
+    """Return a sandbox that has passed its self-test, with all GPUs free; until then, say what is wrong."""
     settings = get_settings()
     with db.transaction() as session:
-        nodes.begin(session, settings.node_name, slots=settings.worker_slots)
+        nodes.begin(session, settings.node_name, slots=settings.slots(), gpus=settings.sandbox_gpus)
     while True:
         try:
             proven = find_proven_sandbox()
-            if proven.sandbox.name == "docker":
+            if isinstance(proven.sandbox, DockerSandbox):
                 remove_orphans(settings.installation())
-        except SandboxUnavailableError as error:
-            log.error("no_sandbox", error=str(error))
+                for gpu in gpus.prove():
+                    find_gpu(proven.sandbox.with_gpus(gpu.uuid))
+        except HostUnfitError as error:
+            log.error("host_unfit", error=str(error))
             refuse(error)
             _rest()
         else:
@@ -51,8 +59,8 @@ def wait_for_sandbox() -> Sandbox:
             return proven.sandbox
 
 
-def refuse(error: SandboxUnavailableError) -> None:
-    """Say that this host takes no work until it has proved its sandbox anew."""
+def refuse(error: HostUnfitError) -> None:
+    """Say that this host takes no work until it has proved its GPUs and its sandbox anew."""
     selftest = error.selftest if isinstance(error, UnprovenError) else None
     proof = None if selftest is None else _proof(selftest)
     with db.transaction() as session:
@@ -72,7 +80,7 @@ def beat() -> NodeState | None:
 
 
 def beat_regularly(sender: Any, **_: object) -> None:
-    """Beat while Celery's worker runs, from its own loop; end it once a shard has found its sandbox gone."""
+    """Beat while Celery's worker runs, from its own loop; end it once a shard has found it unfit."""
 
     def beat_or_end() -> None:
         if beat() is NodeState.REFUSING:

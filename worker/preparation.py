@@ -1,4 +1,4 @@
-"""Making a phase ready: its bundle, its original model, and its reference models."""
+"""Making a phase ready: its bundle, its original model, and the key of its reference models."""
 
 import hashlib
 import hmac
@@ -7,23 +7,23 @@ import time
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
-from uuid import UUID
 
 import numpy as np
 import structlog
 from safetensors.torch import save
 
-from core import competitions, db, shards
-from core.competitions import Prepared
+from core import competitions, db, references, shards
 from core.errors import InvalidCompetitionError
-from core.models import Phase, ReferenceModel
+from core.limits import limits_of
+from core.models import Phase
+from core.references import Prepared
 from core.storage import storage
-from faces.bundle import Bundle, InvalidBundleError, PackedBundle, pack, unpack
+from faces.bundle import Bundle, InvalidBundleError, pack, unpack
 from faces.synthetic import SyntheticFaces, render
 from submissions_sandbox.architectures import Architecture
 from training.evaluation import EVALUATOR_VERSION, Evaluator
 from training.recipe import Recipe
-from training.train import train
+from training.train import TRAINER_VERSION, TrainedModel, train
 from worker.lease import Lease
 
 log = structlog.get_logger(__name__)
@@ -62,7 +62,8 @@ class Plan:
 def prepare_phase(lease: Lease) -> None:
     """Make the bundle and the original model of a phase, and enqueue its references."""
     phase_id = lease.shard.phase_id
-    phase = _read_phase(phase_id)
+    with db.reading() as session:
+        phase = session.get_one(Phase, phase_id)
     try:
         prepared = _prepare(phase, Plan.of(phase))
     except InvalidCompetitionError as error:
@@ -71,7 +72,7 @@ def prepare_phase(lease: Lease) -> None:
             competitions.mark_broken(session, phase_id, str(error))
         return
     with db.transaction() as session:
-        competitions.set_prepared(session, phase_id, prepared)
+        references.set_prepared(session, phase_id, prepared)
         shards.finish(session, lease.shard.id, holder=lease.holder)
 
 
@@ -79,14 +80,8 @@ def _prepare(phase: Phase, plan: Plan) -> Prepared:
     """Make the bundle, train and measure the original model, and store all of it."""
     bundle = _bundle(plan)
     packed = pack(bundle)
-    original = train(
-        np.concatenate([bundle.retain.images, bundle.forget.images]),
-        np.concatenate([bundle.retain.age_group, bundle.forget.age_group]),
-        architecture=plan.architecture,
-        recipe=plan.recipe,
-        seed=_seed(phase.secret, "original"),
-    )
-    evaluation = Evaluator(bundle, plan.architecture).evaluate(original)
+    original = _train_original(phase, plan, bundle)
+    evaluation = Evaluator(bundle, plan.architecture, limits_of(phase).device).evaluate(original.state)
     log.info(
         "original_trained",
         phase_id=str(phase.id),
@@ -95,16 +90,32 @@ def _prepare(phase: Phase, plan: Plan) -> Prepared:
         test_accuracy=evaluation.test_accuracy,
     )
     store = storage()
+    manifest_sha256 = store.put(packed.manifest)
     return Prepared(
         architecture=plan.architecture.to_dict(),
         recipe=plan.recipe.to_dict(),
         participant_part_sha256=store.put(packed.participant),
         secret_part_sha256=store.put(packed.secret),
-        manifest_sha256=store.put(packed.manifest),
-        original_sha256=store.put(save(original)),
+        manifest_sha256=manifest_sha256,
+        original_sha256=store.put(save(original.state)),
         original_evaluation_sha256=store.put(evaluation.to_bytes()),
-        reference_key=_reference_key(packed, plan),
+        reference_key=reference_key(phase, plan, manifest_sha256),
+        # A retraining makes the same steps as the original's training, on fewer images.
+        retraining_s=original.seconds * len(bundle.retain) / (len(bundle.retain) + len(bundle.forget)),
     )
+
+
+def _train_original(phase: Phase, plan: Plan, bundle: Bundle) -> TrainedModel:
+    started = time.monotonic()
+    state = train(
+        np.concatenate([bundle.retain.images, bundle.forget.images]),
+        np.concatenate([bundle.retain.age_group, bundle.forget.age_group]),
+        architecture=plan.architecture,
+        recipe=plan.recipe,
+        seed=model_seed(phase, "original"),
+        device=limits_of(phase).device,
+    )
+    return TrainedModel(state, seconds=time.monotonic() - started)
 
 
 def _bundle(plan: Plan) -> Bundle:
@@ -118,49 +129,6 @@ def _bundle(plan: Plan) -> Bundle:
     if not bundle.is_labelled:
         raise InvalidCompetitionError("the bundle is unlabelled; `lethe dataset label` gives it age groups")
     return bundle
-
-
-def train_references(lease: Lease) -> None:
-    """Train, evaluate and store the reference models of a shard, each as soon as it is there."""
-    shard = lease.shard
-    phase = _read_phase(shard.phase_id)
-    plan, bundle = Plan.of(phase), load_bundle(BundleParts.of(phase))
-    assert phase.reference_key is not None
-    with db.reading() as session:
-        stored = competitions.trained_models(session, phase.reference_key)[shard.set_index]
-    for model_index in range(shard.start, shard.stop):
-        if model_index not in stored:
-            lease.check()
-            _train_reference(phase, plan, bundle, set_index=shard.set_index, model_index=model_index)
-    with db.transaction() as session:
-        locked = competitions.lock(session, phase.id)
-        shards.finish(session, shard.id, holder=lease.holder)
-        competitions.request_baselines_if_complete(session, locked)
-
-
-def _train_reference(phase: Phase, plan: Plan, bundle: Bundle, *, set_index: int, model_index: int) -> None:
-    started = time.monotonic()
-    state = train(
-        bundle.retain.images,
-        bundle.retain.age_group,
-        architecture=plan.architecture,
-        recipe=plan.recipe,
-        seed=_seed(phase.secret, f"reference:{set_index}:{model_index}"),
-    )
-    seconds = time.monotonic() - started
-    evaluation = Evaluator(bundle, plan.architecture).evaluate(state)
-    evaluation_sha256 = storage().put(evaluation.to_bytes())
-    with db.transaction() as session:
-        competitions.record_reference(
-            session,
-            ReferenceModel(
-                reference_key=phase.reference_key,
-                set_index=set_index,
-                model_index=model_index,
-                evaluation_sha256=evaluation_sha256,
-                seconds=seconds,
-            ),
-        )
 
 
 @dataclass(frozen=True)
@@ -189,24 +157,23 @@ def load_bundle(parts: BundleParts) -> Bundle:
     return unpack(store.get(parts.participant), store.get(parts.secret), store.get(parts.manifest))
 
 
-def _read_phase(phase_id: UUID) -> Phase:
-    with db.reading() as session:
-        return session.get_one(Phase, phase_id)
+def model_seed(phase: Phase, model: str) -> int:
+    """Return the seed, 0..2**63 - 1, of one of the phase's own models: always the same, and secret."""
+    return int.from_bytes(hmac.digest(phase.secret, model.encode(), hashlib.sha256)[:8], "big") >> 1
 
 
-def _seed(secret: bytes, purpose: str) -> int:
-    return int.from_bytes(hmac.digest(secret, purpose.encode(), hashlib.sha256)[:8], "big") >> 1
-
-
-def _reference_key(packed: PackedBundle, plan: Plan) -> str:
+def reference_key(phase: Phase, plan: Plan, manifest_sha256: str) -> str:
     """Return the hash of all that a reference model is made from: nothing stale is ever taken for it.
 
-    Seeds are not in it: phases that ask for the same models share them.
+    The manifest stands for the images and for their split. Seeds are not in it: phases that ask for the same
+    models share them.
     """
     facts: dict[str, Any] = {
-        "bundle": hashlib.sha256(packed.manifest).hexdigest(),
+        "bundle": manifest_sha256,
         "architecture": plan.architecture.to_dict(),
         "recipe": plan.recipe.to_dict(),
+        "trainer": TRAINER_VERSION,
         "evaluator": EVALUATOR_VERSION,
+        "device": limits_of(phase).device,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

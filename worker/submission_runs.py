@@ -6,9 +6,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from core import competitions, db, programs, shards, submissions
+from core import db, programs, shards, submissions
 from core.errors import PlatformError
 from core.lifecycle import Verdict
+from core.limits import limits_of
 from core.models import Submission
 from core.settings import get_settings
 from core.storage import storage
@@ -64,7 +65,8 @@ def _open_runner(submission: Submission) -> Iterator[Runner]:
         participant_data=store.get(phase.participant_part_sha256),
         source=programs.read(submission.filename, store.get(submission.source_sha256)).to_bytes(),
     )
-    asked = competitions.limits_of(phase)
+    asked = limits_of(phase)
+    assert asked.run_timeout_s is not None
     limits = Limits(
         run_s=asked.run_timeout_s,
         memory_bytes=asked.memory_bytes,
@@ -121,7 +123,7 @@ class _Recording:
                 return
             with db.reading() as session:
                 spent_s = submissions.seconds_spent(session, submission.id) + unstored_s
-            if spent_s > competitions.limits_of(phase).total_timeout_s:
+            if spent_s > limits_of(phase).total_timeout_s:
                 self._over_time = run_index
                 return
             seed = submissions.run_seed(phase.secret, submission.id, run_index)

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 def sweep() -> None:
     """Enqueue every shard that waits without a message on its way."""
-    empty = frozenset(name for name in (queue.RUNS_QUEUE, queue.SCORING_QUEUE) if queue.length(name) == 0)
+    empty = frozenset(name for name in queue.QUEUES if queue.length(name) == 0)
     with db.transaction() as session:
         sent = shards.send_waiting(session, empty_queues=empty)
     for shard_id in sent:

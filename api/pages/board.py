@@ -7,23 +7,25 @@ from sqlalchemy.orm import Session
 
 from api.leaderboard_schemas import BaselineRow, LeaderboardAnswer, LeaderboardRow
 from api.schemas import Preparation
-from core import competitions
+from core import references
 from core.leaderboard import leaderboard
 from core.lifecycle import PhaseState
+from core.limits import limits_of
 from core.models import Phase
 
 
 @dataclass(frozen=True)
 class Board:
-    """The ranking, the phase's own models, and how far the preparation is while it lasts."""
+    """The ranking, the phase's own models, how far the preparation is while it lasts, and the time limit."""
 
     answer: LeaderboardAnswer
     preparation: Preparation | None
+    run_timeout_s: float | None
 
     @property
     def version(self) -> str:
         """A name for exactly this content, so that the page redraws only what has changed."""
-        content = f"{self.answer.model_dump_json()}{self.preparation}"
+        content = f"{self.answer.model_dump_json()}{self.preparation}{self.run_timeout_s}"
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     @property
@@ -58,6 +60,7 @@ def read_board(session: Session, phase: Phase) -> Board:
     """Return the leaderboard of a phase and, while it is being prepared, how far that is."""
     preparation = None
     if phase.state is PhaseState.PREPARING:
-        progress = competitions.preparation_progress(session, phase)
+        progress = references.preparation_progress(session, phase)
         preparation = Preparation(done=progress.done, total=progress.total)
-    return Board(LeaderboardAnswer.of(phase, leaderboard(session, phase)), preparation)
+    answer = LeaderboardAnswer.of(phase, leaderboard(session, phase))
+    return Board(answer, preparation, run_timeout_s=limits_of(phase).run_timeout_s)

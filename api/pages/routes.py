@@ -6,7 +6,7 @@ from starlette.responses import HTMLResponse
 from api.dependencies import PageOrganizer, ReadingSession, Slug
 from api.pages.board import read_board
 from api.pages.rendering import render
-from api.schemas import WorkerAnswer
+from api.worker_schemas import UnservedAnswer, WorkerAnswer
 from core import competitions, nodes
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -20,9 +20,11 @@ def show_home(request: Request, session: ReadingSession) -> Response:
 
 @router.get("/organizers/workers", dependencies=[PageOrganizer])
 def show_workers(request: Request, session: ReadingSession) -> Response:
-    """Show organizers which worker hosts there are, and why one takes no work."""
+    """Show organizers which worker hosts there are, why one takes no work, and what no one takes."""
     workers = [WorkerAnswer.of(node) for node in nodes.list_nodes(session)]
-    return render(request, "workers.html", workers=workers, headers={"Cache-Control": "no-store"})
+    unserved = [UnservedAnswer.of(waiting) for waiting in nodes.list_unserved(session)]
+    headers = {"Cache-Control": "no-store"}
+    return render(request, "workers.html", workers=workers, unserved=unserved, headers=headers)
 
 
 @router.get("/competitions/{competition}/phases/{phase}/leaderboard")

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from api import problems
 from api.dependencies import ReadingSession, Slug
 from api.schemas import CompetitionAnswer, CompetitionList, PhaseAnswer
-from core import competitions
+from core import competitions, references
 from core.errors import NotFoundError, PhaseClosedError
 from core.models import Phase
 
@@ -31,7 +31,7 @@ def show_competition(competition: Slug, session: ReadingSession) -> CompetitionA
 def show_phase(competition: Slug, phase: Slug, session: ReadingSession) -> PhaseAnswer:
     """Return one phase: its limits, how far it is prepared, and whether it takes submissions now."""
     found = competitions.find_phase(session, competition, phase)
-    progress = competitions.preparation_progress(session, found)
+    progress = references.preparation_progress(session, found)
     return PhaseAnswer.of(found, progress=progress, closed_because=_why_closed(found))
 
 

@@ -28,7 +28,7 @@ _REASONS = {  # anybody may read them
     "migrations": "The database has the schema of another version; `lethe migrate` brings it to this one.",
     "broker": "The broker does not answer; uploads are accepted and wait.",
     "storage": "The storage cannot be written.",
-    _WORKERS: "No worker is known to take work; uploads are accepted and wait. "
+    _WORKERS: "No worker is known to take work, or some of it; uploads are accepted and wait. "
     "Organizers see why at /organizers/workers.",
 }
 _FAILURES = (PlatformError, OSError, SQLAlchemyError, KombuError, ObstoreError)
@@ -102,7 +102,7 @@ def _check_storage() -> bool:
 
 def _check_workers() -> bool:
     with db.reading() as session:
-        return nodes.any_takes_work(session)
+        return nodes.any_takes_work(session) and not nodes.list_unserved(session)
 
 
 _CHECKS: dict[str, Callable[[], bool]] = {

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from api import problems
 from api.dependencies import Organizer, ReadingSession
-from api.schemas import WorkerAnswer, WorkerList
+from api.worker_schemas import UnservedAnswer, WorkerAnswer, WorkerList
 from core import nodes
 from core.errors import NotAllowedError, NotAuthenticatedError
 
@@ -17,5 +17,8 @@ router = APIRouter(prefix="/workers", tags=["workers"], dependencies=[Organizer]
     responses=problems.document(NotAuthenticatedError, NotAllowedError),
 )
 def list_workers(session: ReadingSession) -> WorkerList:
-    """Return every worker host: its sandbox, what the self-test found, and why it takes no work."""
-    return WorkerList(workers=[WorkerAnswer.of(node) for node in nodes.list_nodes(session)])
+    """Return every worker host, why it takes no work if so, and the work that no host takes."""
+    return WorkerList(
+        workers=[WorkerAnswer.of(node) for node in nodes.list_nodes(session)],
+        unserved=[UnservedAnswer.of(waiting) for waiting in nodes.list_unserved(session)],
+    )

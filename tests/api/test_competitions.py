@@ -32,6 +32,7 @@ def test_open_phase_accepts_and_says_its_limits(client, make_competition):
     assert limits["upload_bytes"] == 1000
     assert limits.keys() == {
         "run_timeout_s",
+        "run_timeout_share",
         "total_timeout_s",
         "memory_bytes",
         "processes",

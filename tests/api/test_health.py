@@ -12,6 +12,7 @@ from api.routes import health
 from core import db, nodes, queue
 from core.models import Node, utc_now
 from tests.support.api import on_both_databases
+from tests.support.competition import make_phase
 
 ALL_OK = {"database": "ok", "migrations": "ok", "broker": "ok", "storage": "ok", "workers": "ok"}
 
@@ -113,8 +114,12 @@ def _is_lost():
         session.execute(update(Node).values(seen_at=utc_now() - timedelta(minutes=2)))
 
 
+def _work_waits_for_a_gpu():
+    make_phase(limits={"device": "cuda"}, ready=False)
+
+
 @on_both_databases
-@pytest.mark.parametrize("happen", [_no_worker, _refuses, _is_lost])
+@pytest.mark.parametrize("happen", [_no_worker, _refuses, _is_lost, _work_waits_for_a_gpu])
 def test_ready_without_a_worker_says_so_and_no_more(client, happen):
     happen()
     response = client.get("/readyz")

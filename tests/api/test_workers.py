@@ -9,6 +9,7 @@ from sqlalchemy import update
 from core import db, nodes
 from core.models import Node, utc_now
 from tests.support.api import on_both_databases
+from tests.support.competition import make_phase
 
 API, PAGE = "/api/v1/workers", "/organizers/workers"
 IMAGE = f"sha256:{'ab' * 32}"
@@ -101,3 +102,32 @@ def test_page_refuses_credentials_that_are_none(client, workers, header):
 def test_api_is_closed_to_participants(client, workers, ada):
     assert client.get(API).status_code == 401
     assert client.get(API, headers=ada.headers).status_code == 403
+
+
+@on_both_databases
+def test_phase_that_waits_for_a_gpu_is_told_until_a_worker_has_one(client, workers, olga):
+    make_phase(limits={"device": "cuda"}, ready=False)
+    (waits,) = client.get(API, headers=olga.headers).json()["unserved"]
+    assert waits == {"competition": "demo", "phase": "check", "shards": 1, "needs": "cuda"}
+    page = client.get(PAGE, headers=basic("olga", token_of(olga))).text
+    assert "1 shard waits in demo/check:" in page
+    assert "LETHE_SANDBOX_GPUS=0 python -m worker" in page
+    with db.transaction() as session:
+        nodes.begin(session, "delta", slots=2, gpus=("0", "1"))
+    assert client.get(API, headers=olga.headers).json()["unserved"] == [waits]
+    with db.transaction() as session:
+        nodes.make_ready(session, "delta", nodes.Proof("docker", IMAGE))
+    found = client.get(API, headers=olga.headers).json()
+    assert found["unserved"] == []
+    assert [one["gpus"] for one in found["workers"] if one["name"] == "delta"] == [["0", "1"]]
+    assert "on GPU 0, 1" in client.get(PAGE, headers=basic("olga", token_of(olga))).text
+
+
+def test_work_that_needs_no_gpu_waits_for_a_worker_without(client, olga):
+    make_phase(ready=False)
+    with db.transaction() as session:
+        nodes.begin(session, "delta", slots=1, gpus=("0",))
+        nodes.make_ready(session, "delta", nodes.Proof("docker", IMAGE))
+    (waits,) = client.get(API, headers=olga.headers).json()["unserved"]
+    assert waits["needs"] == "cpu"
+    assert "no worker without GPUs takes work" in client.get(PAGE, headers=basic("olga", token_of(olga))).text

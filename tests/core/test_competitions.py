@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from core import competitions, db, queue
-from core.competitions import Prepared
 from core.errors import InvalidCompetitionError, NotFoundError
 from core.lifecycle import PhaseState
-from core.models import Baseline, Phase, ReferenceModel, Shard, Work
+from core.models import Baseline, Phase, Shard, Work
 from tests.support.competition import make_phase, numbers
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -20,12 +19,6 @@ title: Demo
 phases:
   - {slug: check, name: Check, n_models: 4, dataset: {kind: synthetic}}
 """
-
-
-def _finish_all(phase: Phase) -> None:
-    with db.transaction() as session:
-        for shard in session.query(Shard).where(Shard.phase_id == phase.id):
-            shard.done = True
 
 
 def test_read_spec_the_demo_is_valid() -> None:
@@ -79,39 +72,6 @@ def test_find_phase_unknown_raises() -> None:
             competitions.find_phase(session, "demo", "final")
         with pytest.raises(NotFoundError, match="no competition `other`"):
             competitions.find_phase(session, "other", "check")
-
-
-def test_preparation_asks_for_every_model_of_both_sets_then_for_baselines(sent: list[queue.Message]) -> None:
-    phase = make_phase(ready=False)
-    _finish_all(phase)
-    sent.clear()
-    with db.transaction() as session:
-        competitions.set_prepared(session, phase.id, Prepared({}, {}, *["f" * 64] * 6))
-        competitions.request_baselines_if_complete(session, competitions.lock(session, phase.id))
-    assert [message.queue for message in sent] == [queue.RUNS_QUEUE] * 2 * phase.n_models
-    sent.clear()
-    _finish_all(phase)
-    with db.transaction() as session:
-        competitions.request_baselines_if_complete(session, competitions.lock(session, phase.id))
-    (message,) = sent
-    assert message.queue == queue.SCORING_QUEUE
-    with db.reading() as session:
-        assert session.get_one(Shard, message.shard_id).work is Work.BASELINES
-
-
-def test_record_reference_twice_stores_it_once() -> None:
-    phase = make_phase()
-    for _ in range(2):
-        with db.transaction() as session:
-            model = ReferenceModel(
-                reference_key="f" * 64, set_index=0, model_index=3, evaluation_sha256="0" * 64, seconds=1.0
-            )
-            competitions.record_reference(session, model)
-    with db.transaction() as session:
-        phase = session.get_one(Phase, phase.id)
-        phase.reference_key = "f" * 64
-        phase.original_sha256 = "0" * 64
-        assert competitions.preparation_progress(session, phase) == (2, 9)
 
 
 def test_open_with_baselines_twice_stores_them_once() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from core import db, queue, shards
 from core.errors import LeaseLostError
-from core.models import Shard, utc_now
+from core.models import Phase, Shard, Work, utc_now
+from core.settings import get_settings
 from tests.support.competition import make_phase, make_submission
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -31,9 +32,9 @@ def _change(shard_id: UUID, **values: object) -> None:
             setattr(shard, name, value)
 
 
-def _sweep(*, queue_is_empty: bool = True) -> list[UUID]:
+def _sweep(*, queue_is_empty: bool = True, name: str = queue.RUNS_QUEUE) -> list[UUID]:
     with db.transaction() as session:
-        empty = frozenset({queue.RUNS_QUEUE} if queue_is_empty else ())
+        empty = frozenset({name} if queue_is_empty else ())
         return shards.send_waiting(session, empty_queues=empty)
 
 
@@ -109,3 +110,59 @@ def test_progress_forgets_failures(shard_id: UUID) -> None:
         shards.note_progress(session, shard_id, holder="a:2")
     with db.reading() as session:
         assert session.get_one(Shard, shard_id).failures == 0
+
+
+def test_add_sends_what_trains_or_runs_to_the_device_of_its_phase(sent: list[queue.Message]) -> None:
+    phase = make_phase(limits={"device": "cuda"})
+    sent.clear()
+    with db.transaction() as session:
+        for work in Work:
+            shards.add(session, Shard(work=work, phase_id=phase.id, start=0, stop=1))
+    counting = {Work.BASELINES, Work.SCORING, Work.RESCORING}
+    wanted = [queue.SCORING_QUEUE if work in counting else queue.CUDA_QUEUE for work in Work]
+    assert [message.queue for message in sent] == wanted
+
+
+def test_send_waiting_sends_to_the_device_and_judges_by_its_queue(sent: list[queue.Message]) -> None:
+    make_submission(make_phase(limits={"device": "cuda"}))
+    shard_id = sent[-1].shard_id
+    _change(shard_id, sent_at=utc_now() - timedelta(minutes=1))
+    sent.clear()
+    assert _sweep(name=queue.RUNS_QUEUE) == []
+    assert _sweep(name=queue.CUDA_QUEUE) == [shard_id]
+    assert sent == [queue.Message(queue.CUDA_QUEUE, shard_id)]
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_take_is_for_workers_that_have_the_device(
+    sent: list[queue.Message], monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    make_submission(make_phase(limits={"device": device}))
+    shard_id = sent[-1].shard_id
+    for gpus, has_device in (("", device == "cpu"), ("0", device == "cuda")):
+        monkeypatch.setenv("LETHE_SANDBOX_GPUS", gpus)
+        get_settings.cache_clear()
+        assert (_take(shard_id, "a:1") is not None) == has_device
+        _change(shard_id, lease_holder=None)
+
+
+def test_phase_of_an_earlier_version_that_names_no_device_computes_on_the_cpu(
+    sent: list[queue.Message],
+) -> None:
+    phase = make_phase()
+    with db.transaction() as session:
+        session.get_one(Phase, phase.id).limits = {"memory_bytes": 2**30}
+    make_submission(phase)
+    assert sent[-1].queue == queue.RUNS_QUEUE
+
+
+def test_list_open_counts_by_queue_and_phase(sent: list[queue.Message]) -> None:
+    phase = make_phase(limits={"device": "cuda"}, n_models=40)
+    make_submission(phase)
+    with db.transaction() as session:
+        shards.add(session, Shard(work=Work.BASELINES, phase_id=phase.id, start=0, stop=1))
+    with db.reading() as session:
+        assert shards.list_open(session) == [
+            shards.Waiting(queue.CUDA_QUEUE, "demo", "check", 3),
+            shards.Waiting(queue.SCORING_QUEUE, "demo", "check", 1),
+        ]

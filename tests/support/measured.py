@@ -6,10 +6,10 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy import update
 
-from core import competitions, db, submissions
-from core.competitions import CEILING_SET, REFERENCE_SET, Prepared
+from core import competitions, db, references, submissions
 from core.lifecycle import Verdict
 from core.models import Phase, ReferenceModel, Shard, Submission
+from core.references import CEILING_SET, REFERENCE_SET, Prepared
 from core.storage import storage
 from core.submissions import RunResult
 from faces.bundle import Bundle, Split, pack
@@ -37,8 +37,9 @@ def make_measured_phase(*, n_models: int = 4) -> Phase:
             original_sha256="0" * 64,
             original_evaluation_sha256=put(draw_evaluation(bundle, seed=0).to_bytes()),
             reference_key="f" * 64,
+            retraining_s=100.0,
         )
-        competitions.set_prepared(session, phase.id, prepared)
+        references.set_prepared(session, phase.id, prepared)
         for set_index in (REFERENCE_SET, CEILING_SET):
             for index in range(n_models):
                 evaluation = draw_evaluation(bundle, seed=1000 * (set_index + 1) + index)
@@ -49,9 +50,9 @@ def make_measured_phase(*, n_models: int = 4) -> Phase:
                     evaluation_sha256=put(evaluation.to_bytes()),
                     seconds=1.0,
                 )
-                competitions.record_reference(session, model)
+                references.record(session, model)
         session.execute(update(Shard).where(Shard.phase_id == phase.id).values(done=True))
-        competitions.request_baselines_if_complete(session, competitions.lock(session, phase.id))
+        references.go_on(session, competitions.lock(session, phase.id))
     with db.reading() as session:
         return session.get_one(Phase, phase.id)
 

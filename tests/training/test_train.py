@@ -4,7 +4,7 @@ import torch
 
 from submissions_sandbox.architectures import Architecture, build
 from training.recipe import Recipe
-from training.train import train
+from training.train import train, train_many
 
 TINY = Architecture(width=4, n_classes=3)
 QUICK = Recipe(epochs=2, batch_size=16, learning_rate=2e-3, class_weights=False)
@@ -112,7 +112,7 @@ def test_learning_rate_falls_as_a_cosine(cosine, rates, monkeypatch):
     seen = []
     step = torch.optim.Adam.step
     monkeypatch.setattr(
-        torch.optim.Adam, "step", lambda self: seen.append(self.param_groups[0]["lr"]) or step(self)
+        torch.optim.Adam, "step", lambda self: seen.append(float(self.param_groups[0]["lr"])) or step(self)
     )
     recipe = Recipe(epochs=2, batch_size=16, learning_rate=1.0, cosine=cosine)
     train(*stripes(32), architecture=TINY, recipe=recipe, seed=0)
@@ -129,3 +129,25 @@ def test_class_weights_are_inverse_frequencies(monkeypatch):
     train(images, labels, architecture=TINY, recipe=QUICK, seed=0)
     assert seen[0].tolist() == pytest.approx([20 / 30, 0.0, 2.0])
     assert seen[1] is None
+
+
+def test_a_reference_does_not_depend_on_those_trained_with_it():
+    data = stripes(40)
+    alone = next(train_many(*data, architecture=TINY, recipe=QUICK, seeds=[5]))
+    first, second = train_many(*data, architecture=TINY, recipe=QUICK, seeds=[9, 5])
+    assert equal(alone.state, second.state)
+    assert not equal(first.state, second.state)
+    assert alone.seconds > 0
+
+
+def test_references_follow_the_full_network_up_to_rounding():
+    data = stripes(64)
+    full = train(*data, architecture=TINY, recipe=QUICK, seed=5)
+    (reference,) = train_many(*data, architecture=TINY, recipe=QUICK, seeds=[5])
+    for name in ("conv1.weight", "layer3.1.conv2.weight", "fc.weight", "layer4.1.bn2.running_var"):
+        torch.testing.assert_close(reference.state[name], full[name], rtol=1e-3, atol=1e-4)
+    alive = reference.state["layer4.1.conv2.weight"]
+    torch.testing.assert_close(
+        alive[:, :, 1, 1], full["layer4.1.conv2.weight"][:, :, 1, 1], rtol=1e-3, atol=1e-4
+    )
+    assert alive.count_nonzero() == alive[:, :, 1, 1].numel()

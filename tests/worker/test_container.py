@@ -3,21 +3,20 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 import docker
 import pytest
 
-from core.errors import PlatformError, SandboxUnavailableError
+from core.errors import SandboxUnavailableError
 from core.settings import get_settings
 from submissions_sandbox.system_calls import ALLOWED
-from tests.support.sandboxes import LIMITS, MIB, OWNER, make_input, make_sandbox
-from worker.runner import SubmissionRunner
+from tests.support.sandboxes import LIMITS, MIB, OWNER, make_sandbox
 from worker.sandboxes import BubblewrapSandbox
 from worker.sandboxes.base import Limits
 from worker.sandboxes.container import ContainerSpec, container_options
 from worker.sandboxes.docker import DockerChannel, DockerSandbox
+from worker.sandboxes.selftest import find_gpu
 
 pytestmark = pytest.mark.docker
 
@@ -121,12 +120,19 @@ def test_gpu_phase_on_a_worker_without_one_is_refused() -> None:
         BubblewrapSandbox().open(on_gpu)
 
 
-def test_sandbox_that_was_given_no_gpu_is_a_fault_of_the_platform() -> None:
-    on_gpu = replace(LIMITS, device="cuda")
-    with closing(make_sandbox("docker").open(LIMITS)) as channel:
-        runner = SubmissionRunner(channel, make_input(""), on_gpu)
-        with pytest.raises(PlatformError, match="no GPU that torch can use"):
-            runner.start()
+def test_engine_that_gives_no_gpu_is_an_unavailable_sandbox() -> None:
+    sandbox = DockerSandbox(get_settings().sandbox_image, owner=OWNER).with_gpus("GPU-none")
+    with pytest.raises(SandboxUnavailableError, match="Docker does not start a sandbox"):
+        find_gpu(sandbox)
+
+
+def test_sandbox_in_which_torch_finds_no_gpu_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = DockerSandbox(get_settings().sandbox_image, owner=OWNER).with_gpus("GPU-none")
+    monkeypatch.setattr("worker.sandboxes.container._device_requests", lambda *_: [])
+    with pytest.raises(
+        SandboxUnavailableError, match=r"(?s)docker sandbox finds no GPU: .*no GPU that torch"
+    ):
+        find_gpu(sandbox)
 
 
 def test_unknown_runtime_is_an_unavailable_sandbox() -> None:

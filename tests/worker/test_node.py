@@ -15,10 +15,13 @@ from core import db, nodes
 from core.errors import SandboxUnavailableError
 from core.lifecycle import NodeState
 from core.models import Node, utc_now
+from core.settings import get_settings
 from tests.support.competition import make_phase, make_submission
+from tests.support.nvidia import UUIDS, Nvidia
 from tests.support.sandboxes import make_sandbox
-from worker import node, tasks
+from worker import gpus, node, tasks
 from worker.sandboxes import Proven, UnprovenError
+from worker.sandboxes.docker import DockerSandbox
 from worker.sandboxes.findings import Finding
 from worker.sandboxes.selftest import Result, SandboxLeaksError, SelfTest
 
@@ -78,6 +81,58 @@ def test_host_says_why_it_takes_no_work_and_tries_until_a_sandbox_holds(
         "bubblewrap",
         None,
     )
+
+
+@pytest.fixture
+def gpu_worker(nvidia_smi: Nvidia, monkeypatch: pytest.MonkeyPatch) -> Nvidia:
+    """A host with two GPUs, and a sandbox that holds and finds them."""
+    monkeypatch.setenv("LETHE_SANDBOX_GPUS", "0,1")
+    get_settings.cache_clear()
+    sandbox = DockerSandbox("image", owner="nobody")
+    monkeypatch.setattr(node, "choose", lambda *_, **__: Proven(sandbox, HOLDS))
+    monkeypatch.setattr(node, "remove_orphans", lambda _: None)
+    monkeypatch.setattr(gpus, "_PATIENCE_S", 0.1)
+    return nvidia_smi
+
+
+def test_host_with_gpus_takes_work_once_each_is_free_and_found_in_the_sandbox(
+    gpu_worker: Nvidia, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems: list[str] = []
+    remedies = [gpu_worker.let_go, lambda: works.append(True)]
+    given: list[tuple[str, ...]] = []
+    works: list[bool] = []
+
+    def mend(_: float) -> None:
+        problem = stored().problem
+        if not problems or problems[-1] != problem:
+            problems.append(problem)
+            remedies.pop(0)()
+
+    def find_gpu(sandbox: DockerSandbox) -> None:
+        given.append(sandbox._spec.gpus)
+        if not works:
+            raise SandboxUnavailableError("the docker sandbox finds no GPU")
+
+    monkeypatch.setattr(node, "find_gpu", find_gpu)
+    monkeypatch.setattr(node, "_rest", lambda: mend(0))
+    gpu_worker.hold(1, 300)
+    node.wait_for_sandbox()
+    assert "GPU 1 (NVIDIA H100" in problems[0]
+    assert problems[1:] == ["the docker sandbox finds no GPU"]
+    assert given == [(UUIDS[0],), (UUIDS[0],), (UUIDS[1],)]
+    ready = stored()
+    assert (ready.state, ready.slots, ready.gpus) == (NodeState.READY, 2, ["0", "1"])
+
+
+def test_host_with_gpus_refuses_a_sandbox_that_has_none(
+    nvidia_smi: Nvidia, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LETHE_SANDBOX_GPUS", "0")
+    monkeypatch.setenv("LETHE_SANDBOX", "bubblewrap")
+    get_settings.cache_clear()
+    with pytest.raises(UnprovenError, match="set LETHE_SANDBOX=docker"):
+        node.find_proven_sandbox()
 
 
 def test_sandbox_that_leaks_is_named_with_its_image() -> None:

@@ -7,15 +7,14 @@ from unittest.mock import Mock
 import pytest
 from sqlalchemy import select
 
-from core import competitions, db, queue
+from core import db, references
 from core.lifecycle import PhaseState
-from core.models import Baseline, Phase, ReferenceModel, Shard, Work
+from core.models import Baseline, Phase
 from core.storage import storage
 from faces.bundle import Bundle, pack
 from tests.support.bundles import make_bundle, unlabelled
 from tests.support.competition import make_phase
 from tests.support.running import TINY_PHASE
-from training.evaluation import Evaluation
 from worker import preparation
 
 
@@ -28,7 +27,7 @@ def test_preparation_stores_models_and_baselines_and_opens_the_phase(tiny_phase:
     assert tiny_phase.state is PhaseState.READY
     with db.reading() as session:
         phase = session.get_one(Phase, tiny_phase.id)
-        assert competitions.preparation_progress(session, phase) == (7, 7)
+        assert references.preparation_progress(session, phase) == (7, 7)
     baselines = _baselines()
     assert set(baselines) == {"ceiling", "floor"}
     assert baselines["floor"].forgetting_quality == 0.0
@@ -43,31 +42,17 @@ def test_preparation_secret_part_is_not_in_the_participant_part(tiny_phase: Phas
     assert not any(image.tobytes() in participant for image in bundle.test.images)
 
 
-def test_reference_models_differ_from_each_other(tiny_phase: Phase) -> None:
-    with db.reading() as session:
-        hashes = session.scalars(select(ReferenceModel.evaluation_sha256)).all()
-    assert len(set(hashes)) == 6
-    evaluation = Evaluation.from_bytes(storage().get(hashes[0]))
-    assert evaluation.forget_logits.shape == (8, 10)
-
-
-def test_train_references_trains_only_what_is_missing(
-    tiny_phase: Phase, sent: list[queue.Message], deliver: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+def test_preparation_stores_the_time_of_a_retraining(
+    home: Path, deliver: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with db.transaction() as session:
-        missing = session.scalars(select(ReferenceModel).where(ReferenceModel.model_index == 1)).first()
-        assert missing is not None
-        expected = missing.evaluation_sha256
-        session.delete(missing)
-        for shard in session.scalars(select(Shard).where(Shard.work == Work.REFERENCES)):
-            shard.done = False
-            queue.enqueue(session, queue.Message(queue.RUNS_QUEUE, shard.id))
-    trained = Mock(wraps=preparation.train)
-    monkeypatch.setattr(preparation, "train", trained)
+    monkeypatch.setattr(preparation, "time", Mock(monotonic=Mock(side_effect=[100.0, 120.0])))
+    phase = make_phase(ready=False, **TINY_PHASE)
     deliver()
-    trained.assert_called_once()
     with db.reading() as session:
-        assert expected in session.scalars(select(ReferenceModel.evaluation_sha256)).all()
+        prepared = session.get_one(Phase, phase.id)
+    bundle = preparation.load_bundle(preparation.BundleParts.of(prepared))
+    share = len(bundle.retain) / (len(bundle.retain) + len(bundle.forget))
+    assert prepared.retraining_s == pytest.approx(20.0 * share)
 
 
 @pytest.mark.parametrize(

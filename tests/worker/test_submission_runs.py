@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import select
 
 from core import db, queue, shards, submissions
-from core.competitions import PhaseLimits
 from core.errors import PlatformError
 from core.lifecycle import SubmissionState, Verdict
+from core.limits import PhaseLimits
 from core.models import Phase, Run, Shard
 from core.storage import storage
 from submissions_sandbox.architectures import Architecture
@@ -207,6 +207,7 @@ def test_phase_decides_what_is_fresh_for_every_run(
         ready = session.get_one(Phase, phase.id)
         ready.architecture = Architecture(width=4).to_dict()
         ready.original_sha256 = ready.participant_part_sha256 = part
+        ready.retraining_s = 300.0
     submission = read_submission(make_submission(phase).id)
     opened: list[Any] = []
     channel = SimpleNamespace(close=lambda: None)
@@ -215,4 +216,5 @@ def test_phase_decides_what_is_fresh_for_every_run(
     monkeypatch.setattr(SubmissionRunner, "start", lambda _: None)
     with submission_runs._open_runner(submission) as chosen:
         assert type(chosen) is runner
-    assert len(opened) == (isolation == "process")  # the others open when a run is asked for
+    # The others open when a run is asked for. The limit is a fifth of a retraining.
+    assert [limits.run_s for limits in opened] == ([60.0] if isolation == "process" else [])

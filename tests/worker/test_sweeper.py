@@ -1,6 +1,7 @@
 """What the sweeper sends again, and when the platform gives up."""
 
 import threading
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlalchemy import select
 from core import db, queue, shards, submissions
 from core.errors import LeaseLostError
 from core.lifecycle import PhaseState, SubmissionState, Verdict
-from core.models import Phase, Shard, Submission, Work
+from core.models import Phase, Shard, Submission, Work, utc_now
 from tests.support.competition import make_phase, make_submission, read_submission
 from worker import submission_runs, sweeper, tasks
 from worker.lease import Lease
@@ -42,6 +43,18 @@ def test_sweep_sends_a_shard_whose_message_was_lost(sent: list[queue.Message]) -
     _forget_messages()
     sweeper.sweep()
     assert sent == [queue.Message(queue.RUNS_QUEUE, shard_id)]
+
+
+@pytest.mark.parametrize(("device", "name"), [("cpu", queue.RUNS_QUEUE), ("cuda", queue.CUDA_QUEUE)])
+def test_sweep_knows_by_an_empty_queue_that_a_message_was_lost(
+    sent: list[queue.Message], device: str, name: str
+) -> None:
+    shard_id = _shard_of(make_submission(make_phase(limits={"device": device})))
+    with db.transaction() as session:
+        session.get_one(Shard, shard_id).sent_at = utc_now() - timedelta(minutes=1)
+    sent.clear()
+    sweeper.sweep()
+    assert sent == [queue.Message(name, shard_id)]
 
 
 @pytest.mark.parametrize("work", [Work.SCORING, Work.BASELINES])

@@ -59,8 +59,15 @@ class DockerSandbox:
                 image = client.images.get(self.image).id
         except _ENGINE_ERRORS as error:
             raise SandboxUnavailableError(f"Docker has no sandbox to start: {error}") from None
-        spec = self._spec
-        return DockerSandbox(image, owner=spec.owner, runtime=spec.runtime, gpus=spec.gpus)
+        return self._with(image=image)
+
+    def with_gpus(self, *gpus: str) -> "DockerSandbox":
+        """Return this sandbox with only these GPUs to give."""
+        return self._with(gpus=gpus)
+
+    def _with(self, **changes: Any) -> "DockerSandbox":
+        spec = self._spec._replace(**changes)
+        return DockerSandbox(spec.image, owner=spec.owner, runtime=spec.runtime, gpus=spec.gpus)
 
     def open(self, limits: Limits) -> "DockerChannel":
         """Start a zygote; see `Sandbox.open`."""
@@ -72,6 +79,7 @@ class DockerSandbox:
                 undo.callback(_remove, api, container)
                 image = api.inspect_container(container)["Image"]
                 stream = api.attach_socket(container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+                undo.callback(_close_stream, stream)
                 api.start(container)
             except _ENGINE_ERRORS as error:
                 raise SandboxUnavailableError(f"Docker does not start a sandbox: {error}") from None
@@ -88,7 +96,6 @@ class DockerChannel:
         """Take over a started container, its attached socket, and what is to be done at the end."""
         self.identity = identity
         self._container = container
-        self._stream = stream  # closing it, or losing it, would close the socket
         self._socket: socket.socket = getattr(stream, "_sock", stream)  # over TLS it is the socket itself
         self._at_end = at_end
         self._api = api
@@ -139,8 +146,6 @@ class DockerChannel:
 
         An engine that does not answer ends it later, as its connection is gone.
         """
-        self._stream.close()
-        self._socket.close()
         with suppress(*_ENGINE_ERRORS):
             self._at_end.close()
 
@@ -178,6 +183,12 @@ def remove_orphans(owner: str) -> int:
     except _ENGINE_ERRORS as error:
         raise SandboxUnavailableError(f"Docker does not remove old sandboxes: {error}") from None
     return len(orphans)
+
+
+def _close_stream(stream: Any) -> None:
+    inner = getattr(stream, "_sock", stream)  # forgotten as the stream closes, and left open
+    stream.close()
+    inner.close()
 
 
 def _remove(api: Any, container: str) -> None:

@@ -44,6 +44,8 @@ LIMITS = Limits(
 )
 """What the self-test's own sandbox may use: little, so that trying to use more is quick."""
 
+_GPU_MEMORY_BYTES = 4096 * MIB  # CUDA's libraries alone are larger than `LIMITS` allows
+
 _SOURCE = """\
 import json
 
@@ -153,7 +155,8 @@ def run(sandbox: Sandbox) -> SelfTest:
     started = time.monotonic()
     with closing(sandbox.open(LIMITS)) as channel, _listeners(channel) as expected:
         try:
-            runner = SubmissionRunner(channel, _probe_input(expected), LIMITS)
+            source = _SOURCE.format(expected=json.dumps(asdict(expected)))
+            runner = SubmissionRunner(channel, _make_input(source), LIMITS)
             runner.start()
             outcomes = [runner.run(seed=seed) for seed in (0, 1)]
         except SandboxUnavailableError:
@@ -162,6 +165,24 @@ def run(sandbox: Sandbox) -> SelfTest:
             raise SandboxUnavailableError(f"the {sandbox.name} sandbox does not work: {error}") from None
         image = channel.identity.removeprefix(sandbox.name).strip() or None
     return SelfTest(sandbox.name, image, time.monotonic() - started, _results(outcomes))
+
+
+def find_gpu(sandbox: Sandbox) -> None:
+    """See that torch in a real sandbox finds the GPU that it is given.
+
+    Raises:
+        SandboxUnavailableError: the sandbox does not start, or finds none.
+    """
+    from worker.runner import SubmissionRunner  # it needs this package
+
+    limits = replace(LIMITS, device="cuda", memory_bytes=_GPU_MEMORY_BYTES)
+    with closing(sandbox.open(limits)) as channel:
+        try:
+            SubmissionRunner(channel, _make_input(""), limits).start()
+        except SandboxUnavailableError:
+            raise
+        except PlatformError as error:
+            raise SandboxUnavailableError(f"the {sandbox.name} sandbox finds no GPU: {error}") from None
 
 
 def _results(outcomes: list["RunOutcome"]) -> tuple[Result, ...]:
@@ -207,7 +228,7 @@ def _listeners(channel: Channel) -> "Iterator[Expected]":
         )
 
 
-def _probe_input(expected: "Expected") -> "SubmissionInput":
+def _make_input(source: str) -> "SubmissionInput":
     import torch
     from safetensors.torch import save
 
@@ -221,7 +242,6 @@ def _probe_input(expected: "Expected") -> "SubmissionInput":
         data[f"{split}/images"] = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
         for label in ("age", "age_group", "person_id", "image_id"):
             data[f"{split}/{label}"] = torch.zeros(1, dtype=torch.int64)
-    source = _SOURCE.format(expected=json.dumps(asdict(expected)))
     return SubmissionInput(
         architecture=architecture,
         original=save(architectures.build(architecture).state_dict()),

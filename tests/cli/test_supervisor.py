@@ -1,0 +1,38 @@
+"""The processes of an embedded installation, and what each is told."""
+
+from pathlib import Path
+
+import pytest
+
+from cli import supervisor
+from cli.supervisor import Service, Supervisor
+from core import db, nodes
+from core.settings import Settings
+
+
+def _services(home: Path, gpus: tuple[str, ...]) -> dict[str, Service]:
+    settings = Settings(home=home, broker_url="redis://nobody", sandbox_gpus=gpus)
+    return {service.name: service for service in supervisor._services(settings, port=1)}
+
+
+def test_host_with_gpus_has_a_second_worker_for_them(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LETHE_SANDBOX_GPUS", "0,1")
+    assert set(_services(home, ())) == {"api", "worker", "sweeper"}
+    services = _services(home, ("0", "1"))
+    assert set(services) == {"api", "worker", "sweeper", "gpu-worker"}
+    worker, on_gpus = services["worker"], services["gpu-worker"]
+    assert worker.command == on_gpus.command
+    assert (worker.environment["LETHE_SANDBOX_GPUS"], worker.environment.get("LETHE_NODE_NAME")) == ("", None)
+    assert on_gpus.environment["LETHE_SANDBOX_GPUS"] == "0,1"
+    assert on_gpus.environment["LETHE_NODE_NAME"] == "local-gpu"
+
+
+def test_refusal_is_that_of_either_worker(home: Path) -> None:
+    running = Supervisor(port=1)
+    with db.transaction() as session:
+        nodes.begin(session, "local", slots=1)
+        nodes.begin(session, "local-gpu", slots=1, gpus=("0",))
+    assert running.refusal() is None
+    with db.transaction() as session:
+        nodes.refuse(session, "local-gpu", "GPU 0 has 700 MiB in use")
+    assert running.refusal() == "GPU 0 has 700 MiB in use"
