@@ -1,6 +1,5 @@
 """`lethe dataset`: look through bundles of faces, and give them age groups."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -14,13 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.endings import clear_errors
 from cli.files import new_file
 from cli.tables import bundle_table
+from cli.terminal import console
 from core.errors import LetheError
 
 if TYPE_CHECKING:  # faces and training are loaded when they are used: `lethe --help` starts without torch
     from PIL.Image import Image
 
 dataset_app = typer.Typer(help="Bundles: the faces of a phase.", no_args_is_help=True)
-console = Console(width=None if sys.stdout.isatty() else 100)
 
 _Bundle = Annotated[Path, typer.Argument(help="A bundle folder.")]
 _Out = Annotated[Path, typer.Argument(help="A new bundle folder.")]

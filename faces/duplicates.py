@@ -12,7 +12,7 @@ _HASH_SIDE = 8
 _MAX_DISTANCE = 4  # bits of 64; recompressed and slightly noisy copies are within it
 _MIN_CORRELATION = 0.98  # what unrelated faces within that distance do not reach
 _MAX_CANDIDATES = 16  # compared in full per image, so that a thousand copies do not take a million times
-_CHUNK = 64  # images whose distances to all others fit in the processor's cache
+_CHUNK = 4  # images whose distances to 100,000 others fit in the processor's cache
 _HASHED_AT_ONCE = 4096
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
@@ -37,7 +37,8 @@ def find_twins(images: NDArray[np.uint8], *, report: Report = lambda _: None) ->
     for start in range(0, len(images), _CHUNK):
         stop = min(start + _CHUNK, len(images))
         distances = np.bitwise_count(hashes[start:stop, None] ^ hashes[None, :stop])
-        rows, earlier = np.nonzero(distances <= _MAX_DISTANCE)
+        # On one axis, where NumPy looks for the few that hold ten times as fast as on two.
+        rows, earlier = np.divmod(np.flatnonzero(distances <= _MAX_DISTANCE), stop)
         later, earlier = _first_of_each(rows + start, earlier)
         is_same = correlation(images[later], images[earlier]) >= _MIN_CORRELATION
         # Written backwards, so that the earliest twin of an image is the one that stays.
@@ -73,7 +74,8 @@ def correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.
     """Return how alike the brightness of n pairs of images is, whatever their contrast and exposure.
 
     Args:
-        one, other: uint8 [n, 3, 32, 32].
+        one: uint8 [n, 3, 32, 32], the first of each pair.
+        other: the same, the second.
 
     Returns:
         float64 [n], -1..1: 1 if both are of one even brightness, 0 if one of them is.

@@ -88,9 +88,8 @@ def _draw_bars(
     for bar, count in enumerate(counts.tolist()):
         left = _MARGIN + bar * width
         if count:
-            # A rare age is a line at least, so that it is told from a missing one.
-            height = max(_PLOT_HEIGHT * count / most, 1)
-            draw.rectangle((left + 1, bottom - height, left + max(width - 1, 1), bottom), colour)
+            top_of_bar = bottom - _PLOT_HEIGHT * count / most
+            draw.rectangle((left + 1, top_of_bar, left + max(width - 1, 1), bottom), colour)
         if len(counts) <= N_AGE_GROUPS or bar % 10 == 0:
             middle = left + width / 2
             draw.text((middle, bottom + _LINE / 2), str(bar), _INK, font=_font(), anchor="mm")

@@ -90,6 +90,7 @@ def test_label_refused_says_why_and_writes_nothing(
     ended = lethe("label", *(tmp_path / name for name in arguments))
     assert ended.exit_code == 1
     assert words in ended.stderr
+    assert "labelling" not in ended.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["faces", "teacher"]
 
 

@@ -56,6 +56,14 @@ def test_copies_are_twins_of_the_earliest(faces: Images, change: object) -> None
     assert np.array_equal(twins[n + 70 :][found[:5] != -1], np.arange(5)[found[:5] != -1])
 
 
+def test_pictures_that_differ_but_in_what_the_hash_sees_are_no_twins(faces: Images) -> None:
+    board = np.where(np.indices((32, 32)).sum(axis=0) % 2 == 0, 60, -60)
+    covered = np.clip(faces[:5] + board, 0, 255).astype(np.uint8)
+    distances = np.bitwise_count(perceptual_hashes(covered) ^ perceptual_hashes(faces[:5]))
+    assert distances.min() <= 4
+    assert (find_twins(np.concatenate([faces[:5], covered])) == -1).all()
+
+
 def test_many_copies_of_one_image_all_have_a_twin(faces: Images) -> None:
     twins = find_twins(np.repeat(faces[:1], 200, axis=0))
     assert twins[0] == -1

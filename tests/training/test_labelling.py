@@ -35,6 +35,9 @@ def as_folder(bundle: Bundle) -> BundleFolder:
 def teacher() -> BundleFolder:
     """A labelled bundle of three easy age groups, 120 images to learn from."""
     three = {name: _three_groups(split) for name, split in make_bundle(n_retain=100).splits.items()}
+    wrong = three["test"].age_group.copy()
+    wrong[:6] = 1  # a group that the model never saw
+    three["test"] = replace(three["test"], age_group=wrong)
     return as_folder(Bundle(**three, manifest={"licence": "x", "provenance": {}, **EDGES}))
 
 
@@ -51,7 +54,7 @@ def model(teacher: BundleFolder) -> AgeModel:
 def test_age_model_is_measured_on_the_test_set(teacher: BundleFolder, model: AgeModel) -> None:
     counts = np.bincount(teacher.bundle.test.age_group)
     assert (model.n_test, model.chance) == (30, counts.max() / 30)
-    assert model.accuracy >= 0.9
+    assert 0.7 <= model.accuracy <= 0.8  # nearly all but six of thirty
     assert not model.is_near_chance
 
 
