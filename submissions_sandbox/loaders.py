@@ -124,7 +124,8 @@ class FaceDataset(Dataset[Batch]):
 
     def __getitems__(self, indices: Sequence[SupportsInt]) -> _Samples:
         rows = torch.tensor([int(index) for index in indices])
-        return _Samples(Batch(self._images[rows].float(), *(label[rows] for label in self._labels)))
+        images = self._images.index_select(0, rows).float()  # not [rows]: that goes element by element
+        return _Samples(Batch(images, *(label.index_select(0, rows) for label in self._labels)))
 
 
 class Loaders(NamedTuple):
