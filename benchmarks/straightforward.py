@@ -4,29 +4,33 @@ A dataset that answers one sample at a time, torch's own collation, the whole ne
 and accounts kept with `.item()` in every step.
 """
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from faces.bundle import Split
 from submissions_sandbox.architectures import Architecture, build
 from training.recipe import Recipe
 
 
-class Samples(Dataset[tuple[torch.Tensor, int]]):
-    """Faces, one at a time."""
+class Samples(Dataset[dict[str, torch.Tensor | int]]):
+    """Faces in memory, one at a time, with all that is known of each."""
 
-    def __init__(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
-        """Hold images, uint8 [n, 3, 32, 32], and labels, int64 [n]."""
-        self._images = images
-        self._labels = labels
+    def __init__(self, split: Split) -> None:
+        self._split = split
 
     def __len__(self) -> int:
-        return len(self._images)
+        return len(self._split)
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        return torch.from_numpy(self._images[index]).float(), int(self._labels[index])
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor | int]:
+        split = self._split
+        return {
+            "image": torch.from_numpy(split.images[index]).float(),
+            "age_group": int(split.age_group[index]),
+            "age": int(split.age[index]),
+            "person_id": int(split.person_id[index]),
+            "image_id": int(split.image_id[index]),
+        }
 
 
 def train(samples: Samples, recipe: Recipe, *, seed: int, device: str = "cpu") -> dict[str, torch.Tensor]:
@@ -39,8 +43,8 @@ def train(samples: Samples, recipe: Recipe, *, seed: int, device: str = "cpu") -
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=recipe.epochs)
     for _ in range(recipe.epochs):
         total_loss = n_right = 0.0
-        for inputs, targets in loader:
-            images, labels = inputs.to(device), targets.to(device)
+        for batch in loader:
+            images, labels = batch["image"].to(device), batch["age_group"].to(device)
             optimizer.zero_grad()
             logits = net(images)
             loss = loss_of(logits, labels)
@@ -52,14 +56,13 @@ def train(samples: Samples, recipe: Recipe, *, seed: int, device: str = "cpu") -
     return {name: tensor.cpu() for name, tensor in net.state_dict().items()}
 
 
-def accuracy(
-    state: dict[str, torch.Tensor], samples: Samples, *, batch_size: int = 64, device: str = "cpu"
-) -> float:
+def accuracy(state: dict[str, torch.Tensor], samples: Samples, *, device: str = "cpu") -> float:
     """Return the share of samples that the full ResNet-18 gets right."""
     net = build(Architecture()).to(device).eval()
     net.load_state_dict(state)
     n_right = 0.0
     with torch.no_grad():
-        for inputs, targets in DataLoader(samples, batch_size=batch_size):
-            n_right += (net(inputs.to(device)).argmax(1).cpu() == targets).sum().item()
+        for batch in DataLoader(samples, batch_size=64):
+            labels = batch["age_group"].to(device)
+            n_right += (net(batch["image"].to(device)).argmax(1) == labels).sum().item()
     return n_right / len(samples)

@@ -25,10 +25,10 @@ from training.recipe import Recipe
 from training.threads import one_thread
 from training.trimmed import trim
 
-_ARCHITECTURE = Architecture(width=16)
-_RECIPE = Recipe(epochs=12, learning_rate=1e-3)
+_ARCHITECTURE = Architecture(width=8)
+_RECIPE = Recipe(epochs=10, learning_rate=2e-3)
 _FACES = SyntheticFaces(n_people=160, n_forget_people=20, n_val_people=4, n_test_people=100)
-_N_MODELS = 24
+_N_MODELS = 16
 
 
 class Curves(NamedTuple):

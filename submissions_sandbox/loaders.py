@@ -123,8 +123,10 @@ class FaceDataset(Dataset[Batch]):
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[SupportsInt]) -> _Samples:
-        rows = torch.tensor([int(index) for index in indices])
-        return _Samples(Batch(self._images[rows].float(), *(label[rows] for label in self._labels)))
+        every = range(len(self))  # knows indices from the end, and those out of range
+        rows = torch.tensor([every[int(index)] for index in indices])
+        images = self._images.index_select(0, rows).float()  # [rows] would go element by element
+        return _Samples(Batch(images, *(label.index_select(0, rows) for label in self._labels)))
 
 
 class Loaders(NamedTuple):

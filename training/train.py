@@ -115,7 +115,7 @@ def train_many(
 
 
 def _fit(start: Start, data: TrainingSet, recipe: Recipe) -> dict[str, torch.Tensor]:
-    with one_thread():
+    with one_thread(), cuda.deterministic_float32():
         fit = Fit(start.net, data, recipe)
         for step in steps(recipe, len(data.images)):
             fit.set_rate(step.rate)
