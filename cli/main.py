@@ -16,7 +16,7 @@ from cli.dataset_import import import_app
 from cli.endings import clear_errors, fail
 from cli.files import new_file
 from cli.references import references_app
-from cli.supervisor import InstallationError, Supervisor
+from cli.supervisor import WORKER, InstallationError, Supervisor
 from cli.tables import leaderboard_table, rescoring_line
 from cli.terminal import LOCAL_URL, Token, Url, console
 from core import competitions, db, references, rescoring, users
@@ -173,21 +173,23 @@ def sandbox_selftest(
 
 def _watch_work(supervisor: Supervisor) -> None:
     supervisor.watch()
-    refusal = supervisor.refusal()
+    refusal = supervisor.refusals().get(WORKER)
     if refusal is not None:
         raise InstallationError(f"the worker takes no work: {refusal}")
 
 
 def _serve(supervisor: Supervisor) -> None:
-    told = None
+    told: dict[str, str] = {}
     try:
         while True:
             supervisor.watch()
-            refusal = supervisor.refusal()
-            if refusal != told:
-                now = "takes work now" if refusal is None else f"takes no work, uploads wait: {refusal}"
-                console.print(f"The worker {now}", markup=False, highlight=False)
-                told = refusal
+            refusals = supervisor.refusals()
+            for worker in sorted({*told, *refusals}):
+                refusal = refusals.get(worker)
+                if refusal != told.get(worker):
+                    now = "takes work now" if refusal is None else f"takes no work, uploads wait: {refusal}"
+                    console.print(f"The {worker} {now}", markup=False, highlight=False)
+            told = refusals
             time.sleep(_WATCH_S)
     except KeyboardInterrupt:
         console.print("Ended.")

@@ -22,6 +22,8 @@ from core.models import utc_now
 from core.processes import die_with_parent
 from core.settings import Settings, get_settings
 
+WORKER = "worker"
+_GPU_WORKER = "gpu-worker"
 _MAX_SOCKET_PATH = 100
 _MAX_RESTARTS = 5  # in a row; a service that has run for a while starts counting anew
 _RUNS_WELL_S = 60.0
@@ -130,17 +132,16 @@ class Supervisor:
                 )
             service.start()
 
-    def refusal(self) -> str | None:
-        """Return why a worker takes no work, if one has said so since this start."""
-        names = (self._settings.node_name, _gpu_node_name(self._settings))
+    def refusals(self) -> dict[str, str]:
+        """Return why the worker, or the one with GPUs, takes no work, if it has said so since this start."""
+        names = {WORKER: self._settings.node_name, _GPU_WORKER: _gpu_node_name(self._settings)}
         with db.reading() as session:
-            found = [node for name in names if (node := nodes.find(session, name)) is not None]
-        problems = [
-            node.problem
-            for node in found
-            if node.state is NodeState.REFUSING and node.started_at >= self._started_at
-        ]
-        return "; ".join(problems) or None
+            found = {service: nodes.find(session, name) for service, name in names.items()}
+        return {
+            service: node.problem
+            for service, node in found.items()
+            if node is not None and node.state is NodeState.REFUSING and node.started_at >= self._started_at
+        }
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
@@ -172,13 +173,13 @@ def _services(settings: Settings, *, port: int) -> list[Service]:
     python = sys.executable
     commands = {
         "api": [python, "-m", "uvicorn", "api.app:create_app", "--factory", f"--port={port}"],
-        "worker": [python, "-m", "worker"],
+        WORKER: [python, "-m", "worker"],
         "sweeper": [python, "-m", "worker", "sweeper"],
     }
-    own = {"worker": {"LETHE_SANDBOX_GPUS": ""}}  # those are another worker's
+    own = {WORKER: {"LETHE_SANDBOX_GPUS": ""}}  # those are another worker's
     if settings.sandbox_gpus:
-        commands["gpu-worker"] = commands["worker"]
-        own["gpu-worker"] = {"LETHE_NODE_NAME": _gpu_node_name(settings)}
+        commands[_GPU_WORKER] = commands[WORKER]
+        own[_GPU_WORKER] = {"LETHE_NODE_NAME": _gpu_node_name(settings)}
     if not settings.broker_url:
         commands = {"broker": _broker_command(settings.home), **commands}
     return [

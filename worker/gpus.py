@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from worker.nvidia import Gpu
 _TOLERANCE_MIB = 64
 _PATIENCE_S = 20.0  # the driver takes seconds to free what a killed process held
 _POLL_S = 0.25
+_ASK_TORCH = "import torch; raise SystemExit(not torch.cuda.is_available())"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,20 @@ def prove() -> list[Gpu]:
         with _locked([gpu]) as loan:
             _await_baseline(loan)
     return found
+
+
+def find_with_torch(gpu: Gpu) -> None:
+    """See that torch in a process of this worker finds a GPU; in this very one it might keep memory there.
+
+    Raises:
+        GpuUnavailableError: it finds none.
+    """
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": gpu.uuid}
+    ended = subprocess.run([sys.executable, "-c", _ASK_TORCH], env=environment, check=False)
+    if ended.returncode:
+        raise GpuUnavailableError(
+            f"torch in this worker does not find GPU {gpu}: install a build for CUDA that fits the driver"
+        )
 
 
 @contextmanager

@@ -48,6 +48,7 @@ def wait_for_sandbox() -> Sandbox:
             if isinstance(proven.sandbox, DockerSandbox):
                 remove_orphans(settings.installation())
                 for gpu in gpus.prove():
+                    gpus.find_with_torch(gpu)
                     find_gpu(proven.sandbox.with_gpus(gpu.uuid))
         except HostUnfitError as error:
             log.error("host_unfit", error=str(error))

@@ -27,12 +27,12 @@ def test_host_with_gpus_has_a_second_worker_for_them(home: Path, monkeypatch: py
     assert on_gpus.environment["LETHE_NODE_NAME"] == "local-gpu"
 
 
-def test_refusal_is_that_of_either_worker(home: Path) -> None:
+def test_refusals_are_told_apart_by_worker(home: Path) -> None:
     running = Supervisor(port=1)
     with db.transaction() as session:
         nodes.begin(session, "local", slots=1)
         nodes.begin(session, "local-gpu", slots=1, gpus=("0",))
-    assert running.refusal() is None
+    assert running.refusals() == {}
     with db.transaction() as session:
         nodes.refuse(session, "local-gpu", "GPU 0 has 700 MiB in use")
-    assert running.refusal() == "GPU 0 has 700 MiB in use"
+    assert running.refusals() == {"gpu-worker": "GPU 0 has 700 MiB in use"}

@@ -122,7 +122,9 @@ def test_gpu_phase_on_a_worker_without_one_is_refused() -> None:
 
 def test_engine_that_gives_no_gpu_is_an_unavailable_sandbox() -> None:
     sandbox = DockerSandbox(get_settings().sandbox_image, owner=OWNER).with_gpus("GPU-none")
-    with pytest.raises(SandboxUnavailableError, match="Docker does not start a sandbox"):
+    with pytest.raises(
+        SandboxUnavailableError, match=r"finds no GPU: Docker does not start.*container toolkit"
+    ):
         find_gpu(sandbox)
 
 

@@ -31,9 +31,15 @@ def test_evaluator_overflow_is_told_and_the_next_model_is_measured(tiny_phase: P
         assert evaluator.evaluate(_original(tiny_phase))
 
 
-def test_evaluator_dead_process_is_a_platform_error(tiny_phase: Phase) -> None:
+def test_evaluator_that_dies_or_lacks_the_device_of_its_phase_is_a_platform_error(
+    tiny_phase: Phase, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with EvaluatorProcess(tiny_phase) as evaluator, pytest.raises(EvaluatorError):
         evaluator.evaluate(b"\0" * 1000)
+    tiny_phase.limits = tiny_phase.limits | {"device": "cuda"}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with EvaluatorProcess(tiny_phase) as evaluator, pytest.raises(EvaluatorError):
+        evaluator.evaluate(_original(tiny_phase))
 
 
 def test_evaluator_is_kept_for_the_next_submission_of_its_phase(tiny_phase: Phase) -> None:

@@ -55,6 +55,15 @@ def test_gpu_named_twice_is_refused(ids: list[str]) -> None:
         gpus.find(ids)
 
 
+def test_worker_whose_torch_finds_no_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    (gpu,) = gpus.find(["1"])
+    with pytest.raises(GpuUnavailableError, match=rf"torch in this worker does not find GPU 1 .*{UUIDS[1]}"):
+        gpus.find_with_torch(gpu)
+    finds_it = f"import os; raise SystemExit(os.environ['CUDA_VISIBLE_DEVICES'] != '{gpu.uuid}')"
+    monkeypatch.setattr(gpus, "_ASK_TORCH", finds_it)
+    gpus.find_with_torch(gpu)
+
+
 def test_each_shard_has_a_gpu_for_itself_and_a_third_has_none() -> None:
     with gpus.lend() as first, gpus.lend() as second:
         assert (first.gpu.uuid, second.gpu.uuid) == UUIDS

@@ -109,6 +109,9 @@ def test_host_with_gpus_takes_work_once_each_is_free_and_found_in_the_sandbox(
             problems.append(problem)
             remedies.pop(0)()
 
+    asked: list[str] = []
+    monkeypatch.setattr(gpus, "find_with_torch", lambda gpu: asked.append(gpu.uuid))
+
     def find_gpu(sandbox: DockerSandbox) -> None:
         given.append(sandbox._spec.gpus)
         if not works:
@@ -121,6 +124,7 @@ def test_host_with_gpus_takes_work_once_each_is_free_and_found_in_the_sandbox(
     assert "GPU 1 (NVIDIA H100" in problems[0]
     assert problems[1:] == ["the docker sandbox finds no GPU"]
     assert given == [(UUIDS[0],), (UUIDS[0],), (UUIDS[1],)]
+    assert asked == [UUIDS[0], *UUIDS]
     ready = stored()
     assert (ready.state, ready.slots, ready.gpus) == (NodeState.READY, 2, ["0", "1"])
 

@@ -176,13 +176,14 @@ def find_gpu(sandbox: Sandbox) -> None:
     from worker.runner import SubmissionRunner  # it needs this package
 
     limits = replace(LIMITS, device="cuda", memory_bytes=_GPU_MEMORY_BYTES)
-    with closing(sandbox.open(limits)) as channel:
-        try:
+    try:
+        with closing(sandbox.open(limits)) as channel:
             SubmissionRunner(channel, _make_input(""), limits).start()
-        except SandboxUnavailableError:
-            raise
-        except PlatformError as error:
-            raise SandboxUnavailableError(f"the {sandbox.name} sandbox finds no GPU: {error}") from None
+    except PlatformError as error:
+        raise SandboxUnavailableError(
+            f"the {sandbox.name} sandbox finds no GPU: {error}; it wants NVIDIA's container toolkit in the "
+            "engine, and a build of torch for CUDA in the image"
+        ) from None
 
 
 def _results(outcomes: list["RunOutcome"]) -> tuple[Result, ...]:
