@@ -13,6 +13,8 @@ from safetensors.numpy import load, save
 
 FORMAT_VERSION = 1
 N_AGE_GROUPS = 10
+BATCH_SIZE = 64
+"""Of the loaders that a submission gets."""
 
 PARTICIPANT_SPLITS = ("retain", "forget", "val")
 SECRET_SPLITS = ("test",)

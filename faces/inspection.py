@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faces.bundle import N_AGE_GROUPS, SPLITS, Bundle, Split
+from faces.bundle import BATCH_SIZE, N_AGE_GROUPS, SPLITS, Bundle, Split
 from faces.duplicates import Report, find_twins
 
 _EXAMPLES = 5
@@ -85,6 +85,12 @@ class Inspection:
             if empty:
                 yield f"{split.name} has no image of age group {', '.join(empty)}"
         retain, forget = (next(facts for facts in self.splits if facts.name == name) for name in SPLITS[:2])
+        for facts in (retain, forget):
+            if facts.n_images % BATCH_SIZE == 1:
+                yield (
+                    f"{facts.name} has {facts.n_images} images; batches of {BATCH_SIZE} leave one over, and"
+                    " submissions that train on it alone fail in batch norm"
+                )
         share = forget.n_images / (forget.n_images + retain.n_images)
         if forget.n_images < _FEW_FORGOTTEN:
             yield f"forget has {forget.n_images} images; below {_FEW_FORGOTTEN} a score is mostly chance"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faces.album import Album
-from faces.bundle import SPLITS, Bundle, Split
+from faces.bundle import BATCH_SIZE, SPLITS, Bundle, Split
 
 _NAMED_AT_MOST = 5  # people that a message lists
 
@@ -79,6 +79,9 @@ class SplitPlan:
 def split(album: Album, plan: SplitPlan) -> Bundle:
     """Split an album; the same album and plan give the same bundle.
 
+    If the batches of 64 of retain or forget would leave one image over, that image is left out, and the
+    manifest names it under "left_over": a submission that trains on it alone fails in batch norm.
+
     Raises:
         InvalidSplitError: fewer people or images than asked for, an empty split, or a source whose splits
             are incomplete or share people, up to five of whom the message names.
@@ -91,7 +94,10 @@ def split(album: Album, plan: SplitPlan) -> Bundle:
         raise InvalidSplitError(f"no images are left for {' and '.join(empty)}")
     if any(album.splits) and not plan.allow_shared_people:
         _check_shared_people(album, plan, rows)
-    return _bundle(album, plan, rows)
+    lone = [name for name in ("retain", "forget") if len(rows[name]) > 1 == len(rows[name]) % BATCH_SIZE]
+    left_over = [rows[name][-1] for name in lone]
+    kept = {name: np.setdiff1d(chosen, left_over) for name, chosen in rows.items()}
+    return _bundle(album, plan, kept, left_over=[int(row) for row in left_over])
 
 
 def _dealt_rows(album: Album, plan: SplitPlan, rng: random.Random) -> dict[str, Rows]:
@@ -170,7 +176,7 @@ def _check_shared_people(album: Album, plan: SplitPlan, rows: dict[str, Rows]) -
         raise InvalidSplitError(f"{'; '.join(faults)}; mend the source's splits, or allow shared people")
 
 
-def _bundle(album: Album, plan: SplitPlan, rows: dict[str, Rows]) -> Bundle:
+def _bundle(album: Album, plan: SplitPlan, rows: dict[str, Rows], *, left_over: list[int]) -> Bundle:
     groups = album.age_groups
     age_group = album.age if groups is None else groups.of(album.age)
     splits = {
@@ -188,6 +194,7 @@ def _bundle(album: Album, plan: SplitPlan, rows: dict[str, Rows]) -> Bundle:
         "provenance": album.provenance,
         "labels": {"kind": "none" if groups is None else "ages"},
         "split": plan.to_dict(),
+        "left_over": left_over,
     }
     if groups is not None:
         manifest["age_groups"] = groups.to_dict()

@@ -77,3 +77,8 @@ def test_tiny_forget_set_is_warned_of(sound: Bundle) -> None:
     crowd = replace(make_split(4_960, 10_000), images=images)
     few = replace(sound, retain=crowd, forget=make_split(50, 1000))
     assert warnings(few) == ["forget is 1.00% of the training set; below 1 % models hardly differ without it"]
+
+
+def test_batch_of_one_image_is_warned_of() -> None:
+    (warning,) = warnings(make_bundle(n_retain=129, n_forget=60))
+    assert warning.startswith("retain has 129 images; batches of 64 leave one over")

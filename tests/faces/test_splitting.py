@@ -100,6 +100,19 @@ def test_challenge_split_is_its_released_recipe(album: Album) -> None:
     assert min(people(final, "forget")) > max(forgotten)
 
 
+@pytest.mark.parametrize(
+    ("n_people", "n_forget", "sizes"), [(100, 14, (66, 14)), (100, 15, (64, 15)), (200, 65, (95, 64))]
+)
+def test_image_that_would_be_a_batch_of_its_own_is_left_out(
+    n_people: int, n_forget: int, sizes: tuple[int, int]
+) -> None:
+    made = split(make_album([1] * n_people), SplitPlan(n_forget=n_forget))
+    left_over = made.manifest["left_over"]
+    assert (len(made.retain), len(made.forget)) == sizes
+    assert sum(sizes) + len(left_over) == n_people * 8 // 10
+    assert sorted([*images(made), *left_over]) == list(range(n_people))
+
+
 def test_split_of_an_album_without_ages_is_unlabelled() -> None:
     made = split(make_album([2] * 30, aged=False), SplitPlan(n_forget=5))
     assert made.labels == {"kind": "none"}
