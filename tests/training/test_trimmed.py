@@ -121,6 +121,8 @@ def test_state_of_another_shape_or_without_a_weight_is_refused():
     with pytest.raises(RuntimeError, match="size mismatch for layer4"):
         trimmed.load_state_dict(build(Architecture(width=4)).state_dict())
     state = trimmed.state_dict()
+    with pytest.raises(RuntimeError, match="size mismatch for layer4"):
+        trimmed.load_state_dict({**state, "layer4.1.conv2.weight": torch.zeros(64, 64, 5, 5)})
     del state["layer4.1.conv2.weight"]
     with pytest.raises(RuntimeError, match="Missing key"):
         trimmed.load_state_dict(state)
