@@ -39,7 +39,7 @@ _REFERENCES, _N_REFERENCE_IMAGES = 512, 25_000
 def figures() -> Iterator[Figure]:
     """Measure on one thread a process; the ratio of two processes is of their time for each model."""
     torch.set_num_threads(1)
-    for measured_by in (_training, _evaluation, _loader, _two_processes):
+    for measured_by in (_training, _evaluation, _training_batches, _loader, _two_processes):
         measured = measured_by()
         yield measured
         print(f"# {measured.name}: {1 / measured.ratio:.2f} times as fast")
@@ -83,6 +83,25 @@ def _evaluation() -> Figure:
         baseline=lambda: straightforward.accuracy(state, samples),
         n=7,
         repeats=_N_EVALUATE,
+    )
+
+
+def _training_batches() -> Figure:
+    split = _faces(_N_LOAD)
+    data = TrainingSet.of(
+        split.images,
+        split.age_group,
+        architecture=_ARCHITECTURE,
+        recipe=_ONE_EPOCH,
+        device=torch.device("cpu"),
+    )
+    baseline = DataLoader(Samples(split), batch_size=64, shuffle=True)
+    return measure(
+        "training_batches",
+        ours=lambda: sum(len(data.batch(rows).images) for rows in torch.split(torch.randperm(_N_LOAD), 64)),
+        baseline=lambda: sum(len(batch["image"]) for batch in baseline),
+        n=9,
+        repeats=_N_LOAD,
     )
 
 

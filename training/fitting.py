@@ -15,6 +15,13 @@ from training.recipe import Recipe
 from training.threads import one_thread
 
 
+class Batch(NamedTuple):
+    """What a step sees: images, float32 [n, 3, h, w], 0-255, and labels, int64 [n]."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+
+
 @dataclass(frozen=True)
 class TrainingSet:
     """Images and labels where the network is.
@@ -48,6 +55,10 @@ class TrainingSet:
             raise ValueError(f"{len(images)} images are too few to train with batches of {recipe.batch_size}")
         weights = _class_weights(labels, architecture).to(device) if recipe.class_weights else None
         return cls(torch.from_numpy(images).to(device), torch.from_numpy(labels).to(device), weights)
+
+    def batch(self, rows: torch.Tensor) -> Batch:
+        """Return some of it, given indices, int64 [batch], on the same device."""
+        return Batch(self.images.index_select(0, rows).float(), self.labels.index_select(0, rows))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -130,8 +141,8 @@ class Fit:
 
     def step(self, rows: torch.Tensor) -> None:
         """Make one step on some images, given their indices, int64 [batch], on the device."""
-        images = self._data.images.index_select(0, rows).float()
-        self._loss(self.net(images), self._data.labels.index_select(0, rows)).backward()
+        batch = self._data.batch(rows)
+        self._loss(self.net(batch.images), batch.labels).backward()
         self._optimizer.step()
         self._optimizer.zero_grad()
 
