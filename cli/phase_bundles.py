@@ -1,4 +1,4 @@
-"""The bundles that a competition.yaml names: checked, and put into storage for the workers."""
+"""The phases of a competition.yaml as workers take them: plans checked, bundles put into storage."""
 
 from pathlib import Path
 from typing import Any
@@ -11,23 +11,27 @@ from core.storage import storage
 def stored(spec: CompetitionSpec, folder: Path) -> CompetitionSpec:
     """Return the competition with the hashes of stored bundles in the place of their paths.
 
+    A phase that could never be prepared is refused here, as a competition once created keeps its slug.
+
     Args:
         spec: as read; a phase with `dataset: {kind: bundle, path: PATH}` uses the bundle there.
         folder: what the paths are relative to: where the competition.yaml lies.
 
     Raises:
-        InvalidCompetitionError: a bundle is missing, damaged or unlabelled, or a key is wrong.
+        InvalidCompetitionError: a bundle is missing, damaged or unlabelled, or a key or value is wrong.
     """
+    from training.plan import Plan
+
     phases = []
     for phase in spec.phases:
-        if phase.dataset.get("kind") == "bundle":
-            try:
-                dataset = _store(phase.dataset, folder)
-            except ValueError as error:
-                raise InvalidCompetitionError(f"phase `{phase.slug}`: {error}") from error
-            phases.append(phase.model_copy(update={"dataset": dataset}))
-        else:
-            phases.append(phase)
+        dataset = phase.dataset
+        try:
+            if dataset.get("kind") == "bundle":
+                dataset = _store(dataset, folder)
+            Plan.read(dataset=dataset, architecture=phase.architecture, recipe=phase.recipe)
+        except ValueError as error:
+            raise InvalidCompetitionError(f"phase `{phase.slug}`: {error}") from error
+        phases.append(phase.model_copy(update={"dataset": dataset}))
     return spec.model_copy(update={"phases": phases})
 
 

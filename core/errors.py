@@ -105,3 +105,11 @@ class BrokerError(PlatformError):
 
 class StorageError(PlatformError):
     """A stored object is missing or does not match its hash."""
+
+
+class DamagedObjectError(StorageError):
+    """A stored object whose bytes do not match its name."""
+
+    def __init__(self, sha256: str) -> None:
+        super().__init__(f"object {sha256} is damaged: its bytes do not match its name")
+        self.sha256 = sha256

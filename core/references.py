@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -126,6 +126,12 @@ def record(session: Session, model: ReferenceModel) -> None:
             ReferenceModel.model_index == model.model_index,
         )
         session.scalars(same).one()  # else it was something else that the database refused
+
+
+def forget(session: Session, evaluation_sha256: str) -> bool:
+    """Forget the reference models with this evaluation, which is damaged; return whether there were any."""
+    damaged = delete(ReferenceModel).where(ReferenceModel.evaluation_sha256 == evaluation_sha256)
+    return bool(session.scalars(damaged.returning(ReferenceModel.id)).all())
 
 
 def set_prepared(session: Session, phase_id: UUID, prepared: Prepared) -> None:

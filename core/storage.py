@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlparse
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from core.errors import StorageError
+from core.errors import DamagedObjectError, StorageError
 from core.settings import get_settings
 
 _STORE_ERRORS = (BaseError, OSError)
@@ -31,12 +31,24 @@ class Storage:
         """
         sha256 = hashlib.sha256(data).hexdigest()
         try:
-            self._store.put(_path(sha256), data)
-            if self._folder is not None:
-                _sync(self._folder / _path(sha256))
+            if self._folder is None:
+                self._store.put(_path(sha256), data)
+            else:
+                self._put_in_folder(self._folder, _path(sha256), data)
         except _STORE_ERRORS as error:
             raise StorageError(f"object {sha256} cannot be written: {error}") from error
         return sha256
+
+    def _put_in_folder(self, folder: Path, path: str, data: bytes) -> None:
+        """Store an object, and wait until it and its name are on the disk, as the store itself does not.
+
+        One that is there stays: a new file in its place would not be on the disk yet.
+        """
+        file = folder / path
+        if not file.is_file() or file.read_bytes() != data:
+            self._store.put(path, data)
+        for one in (file, *Path(path).parents):
+            _sync(folder / one)
 
     def get(self, sha256: str) -> bytes:
         """Return the object with this hash.
@@ -49,7 +61,7 @@ class Storage:
         except _STORE_ERRORS as error:
             raise StorageError(f"object {sha256} cannot be read: {error}") from error
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise StorageError(f"object {sha256} is damaged: its bytes do not match its name")
+            raise DamagedObjectError(sha256)
         return data
 
 
@@ -58,13 +70,11 @@ def _path(sha256: str) -> str:
 
 
 def _sync(path: Path) -> None:
-    """Wait until a file and its name are on the disk: the store renames whole files, but waits for none."""
-    for one in (path, path.parent):
-        descriptor = os.open(one, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @lru_cache

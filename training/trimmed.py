@@ -17,13 +17,6 @@ from submissions_sandbox.architectures import Architecture, build
 _MAX_POSITIONS = 4
 
 
-def build_trimmed(architecture: Architecture, size: tuple[int, int]) -> nn.Module:
-    """Return a new network in train mode, trimmed; its weights are those that `build` would draw."""
-    net = build(architecture)
-    trim(net, architecture, size)
-    return net
-
-
 def trim(net: nn.Module, architecture: Architecture, size: tuple[int, int]) -> None:
     """Replace, in place, the convolutions of small maps; the state_dict keeps its names and shapes.
 

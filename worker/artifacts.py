@@ -15,7 +15,7 @@ from core.storage import storage
 from faces.bundle import Split
 from scoring.artifact import Artifact, ArtifactError, Labels, ModelSet, Provenance
 from training.evaluation import EVALUATOR_VERSION, Evaluation, sample_indices
-from worker.preparation import BundleParts, load_bundle
+from worker.preparation import load_bundle, parts_of
 
 _FINGERPRINT_DIGITS = 16
 
@@ -61,7 +61,7 @@ def own_models(phase: Phase) -> OwnModels:
         PlatformError: an evaluation cannot be used; it says which.
     """
     assert phase.original_evaluation_sha256 is not None
-    bundle = load_bundle(BundleParts.of(phase))
+    bundle = load_bundle(parts_of(phase))
     with db.reading() as session:
         trained = references.trained_models(session, phase)
     reference, ceiling = (

@@ -22,7 +22,8 @@ from core.models import Phase
 from submissions_sandbox import protocol
 from submissions_sandbox.architectures import Architecture
 from training.evaluation import Evaluator
-from worker.preparation import BundleParts, load_bundle
+from training.plan import BundleParts
+from worker.preparation import load_bundle, parts_of
 
 _MAX_JSON_BYTES = 2**16
 _MAX_BYTES = 2**32
@@ -52,7 +53,7 @@ class EvaluatorProcess:
     def __init__(self, phase: Phase) -> None:
         self.setup: dict[str, object] = {
             "architecture": phase.architecture,
-            "parts": vars(BundleParts.of(phase)),
+            "parts": vars(parts_of(phase)),
             "device": limits_of(phase).device,
         }
 

@@ -4,12 +4,12 @@ import hashlib
 import hmac
 import json
 import time
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import structlog
+import torch
 from safetensors.torch import save
 
 from core import competitions, db, references, shards
@@ -20,43 +20,24 @@ from core.references import Prepared
 from core.storage import storage
 from faces.bundle import Bundle, InvalidBundleError, pack, unpack
 from faces.synthetic import SyntheticFaces, render
-from submissions_sandbox.architectures import Architecture
 from training.evaluation import EVALUATOR_VERSION, Evaluator
-from training.recipe import Recipe
+from training.plan import BundleParts, Plan
 from training.train import TRAINER_VERSION, TrainedModel, train
 from worker.lease import Lease
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What the organizer asked for, checked and complete."""
+def plan_of(phase: Phase) -> Plan:
+    """Return the plan of a phase.
 
-    architecture: Architecture
-    recipe: Recipe
-    faces: "SyntheticFaces | BundleParts"
-
-    @classmethod
-    def of(cls, phase: Phase) -> Self:
-        """Read the plan of a phase; keys that it leaves out have the challenge's values.
-
-        Raises:
-            InvalidCompetitionError: an unknown key or a value out of range.
-        """
-        dataset = dict(phase.dataset)
-        kind = dataset.pop("kind", None)
-        sources = {"synthetic": SyntheticFaces, "bundle": BundleParts}
-        if kind not in sources:
-            raise InvalidCompetitionError(f"dataset kind must be one of {', '.join(sources)}, not {kind!r}")
-        try:
-            return cls(
-                architecture=Architecture(**phase.architecture),
-                recipe=Recipe(**phase.recipe),
-                faces=sources[kind](**dataset),
-            )
-        except (TypeError, ValueError) as error:
-            raise InvalidCompetitionError(f"phase `{phase.slug}`: {error}") from error
+    Raises:
+        InvalidCompetitionError: an unknown key or a value out of range.
+    """
+    try:
+        return Plan.read(dataset=phase.dataset, architecture=phase.architecture, recipe=phase.recipe)
+    except ValueError as error:
+        raise InvalidCompetitionError(f"phase `{phase.slug}`: {error}") from error
 
 
 def prepare_phase(lease: Lease) -> None:
@@ -65,7 +46,7 @@ def prepare_phase(lease: Lease) -> None:
     with db.reading() as session:
         phase = session.get_one(Phase, phase_id)
     try:
-        prepared = _prepare(phase, Plan.of(phase))
+        prepared = _prepare(phase, plan_of(phase))
     except InvalidCompetitionError as error:
         log.error("phase_broken", phase_id=str(phase_id), problem=str(error))
         with db.transaction() as session:
@@ -79,6 +60,7 @@ def prepare_phase(lease: Lease) -> None:
 def _prepare(phase: Phase, plan: Plan) -> Prepared:
     """Make the bundle, train and measure the original model, and store all of it."""
     bundle = _bundle(plan)
+    _check_size(plan, bundle)
     packed = pack(bundle)
     original = _train_original(phase, plan, bundle)
     evaluation = Evaluator(bundle, plan.architecture, limits_of(phase).device).evaluate(original.state)
@@ -103,6 +85,14 @@ def _prepare(phase: Phase, plan: Plan) -> Prepared:
         # A retraining makes the same steps as the original's training, on fewer images.
         retraining_s=original.seconds * len(bundle.retain) / (len(bundle.retain) + len(bundle.forget)),
     )
+
+
+def _check_size(plan: Plan, bundle: Bundle) -> None:
+    least = plan.recipe.batch_size if plan.recipe.drop_last else 2
+    if len(bundle.retain) < least:
+        raise InvalidCompetitionError(
+            f"retain has {len(bundle.retain)} images; to train with this recipe takes at least {least}"
+        )
 
 
 def _train_original(phase: Phase, plan: Plan, bundle: Bundle) -> TrainedModel:
@@ -131,23 +121,14 @@ def _bundle(plan: Plan) -> Bundle:
     return bundle
 
 
-@dataclass(frozen=True)
-class BundleParts:
-    """The hashes under which the parts of a phase's bundle are stored."""
-
-    participant: str
-    secret: str
-    manifest: str
-
-    @classmethod
-    def of(cls, phase: Phase) -> Self:
-        """Return the parts of a prepared phase."""
-        parts = (phase.participant_part_sha256, phase.secret_part_sha256, phase.manifest_sha256)
-        participant, secret, manifest = parts
-        assert participant is not None
-        assert secret is not None
-        assert manifest is not None
-        return cls(participant, secret, manifest)
+def parts_of(phase: Phase) -> BundleParts:
+    """Return the hashes under which the bundle of a prepared phase is stored."""
+    parts = (phase.participant_part_sha256, phase.secret_part_sha256, phase.manifest_sha256)
+    participant, secret, manifest = parts
+    assert participant is not None
+    assert secret is not None
+    assert manifest is not None
+    return BundleParts(participant, secret, manifest)
 
 
 @lru_cache(maxsize=1)
@@ -160,6 +141,12 @@ def load_bundle(parts: BundleParts) -> Bundle:
 def model_seed(phase: Phase, model: str) -> int:
     """Return the seed, 0..2**63 - 1, of one of the phase's own models: always the same, and secret."""
     return int.from_bytes(hmac.digest(phase.secret, model.encode(), hashlib.sha256)[:8], "big") >> 1
+
+
+def is_stale(phase: Phase) -> bool:
+    """Return whether this version of Lethe would make the models of a prepared phase otherwise."""
+    assert phase.manifest_sha256 is not None
+    return phase.reference_key != reference_key(phase, plan_of(phase), phase.manifest_sha256)
 
 
 def reference_key(phase: Phase, plan: Plan, manifest_sha256: str) -> str:
@@ -175,5 +162,7 @@ def reference_key(phase: Phase, plan: Plan, manifest_sha256: str) -> str:
         "trainer": TRAINER_VERSION,
         "evaluator": EVALUATOR_VERSION,
         "device": limits_of(phase).device,
+        # Without what comes after the +: the hosts of one phase may have torch for CPUs and for GPUs.
+        "torch": torch.__version__.partition("+")[0],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

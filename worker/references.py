@@ -9,9 +9,10 @@ from core.limits import limits_of
 from core.models import Phase, ReferenceModel, Work
 from core.storage import storage
 from training.evaluation import Evaluator
+from training.plan import Plan
 from training.train import TrainedModel, train_many
 from worker.lease import Lease
-from worker.preparation import BundleParts, Plan, load_bundle, model_seed, reference_key
+from worker.preparation import is_stale, load_bundle, model_seed, parts_of, plan_of
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,17 @@ def _begin(lease: Lease) -> _Task | None:
     shard = lease.shard
     with db.transaction() as session:
         phase = competitions.lock(session, shard.phase_id)
-        plan = Plan.of(phase)
-        assert phase.manifest_sha256 is not None
-        if phase.reference_key != reference_key(phase, plan, phase.manifest_sha256):
+        if is_stale(phase):
             shards.finish(session, shard.id, holder=lease.holder)
             references.prepare_anew(session, phase)
             return None
         stored = references.trained_models(session, phase)[shard.set_index]
     missing = [index for index in range(shard.start, shard.stop) if index not in stored]
-    return _Task(lease, phase, plan, missing)
+    return _Task(lease, phase, plan_of(phase), missing)
 
 
 def _train(task: _Task) -> None:
-    bundle, set_index = load_bundle(BundleParts.of(task.phase)), task.lease.shard.set_index
+    bundle, set_index = load_bundle(parts_of(task.phase)), task.lease.shard.set_index
     device = limits_of(task.phase).device
     evaluator = Evaluator(bundle, task.plan.architecture, device)
     trained = train_many(

@@ -4,15 +4,20 @@ import hashlib
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 import scoring
-from core import competitions, db, rescoring, shards, submissions
-from core.errors import PlatformError
+from core import competitions, db, references, rescoring, shards, submissions
+from core.errors import DamagedObjectError, PlatformError
 from core.models import REPLICATES, Baseline, Phase, Score, Submission
 from core.storage import storage
 from scoring.baselines import Sides, floor
 from scoring.report import Rated, make_report, rate
 from worker.artifacts import StoredArtifact, ensure_artifact, own_models
 from worker.lease import Lease
+from worker.preparation import is_stale
+
+log = structlog.get_logger(__name__)
 
 
 def score_submission(lease: Lease) -> None:
@@ -30,9 +35,27 @@ def score_submission(lease: Lease) -> None:
 
 
 def score_baselines(lease: Lease) -> None:
-    """Score the baselines of a phase in preparation, and open it."""
-    phase = _read_phase(lease)
-    baselines = _baselines(phase, version=phase.scoring_version)
+    """Score the baselines of a phase in preparation, and open it.
+
+    One whose models another version of Lethe made is prepared anew; a damaged reference is trained again.
+    """
+    with db.transaction() as session:
+        phase = competitions.lock(session, lease.shard.phase_id)
+        if is_stale(phase):
+            shards.finish(session, lease.shard.id, holder=lease.holder)
+            references.prepare_anew(session, phase)
+            return
+    try:
+        baselines = _baselines(phase, version=phase.scoring_version)
+    except DamagedObjectError as error:
+        with db.transaction() as session:
+            phase = competitions.lock(session, phase.id)
+            if not references.forget(session, error.sha256):
+                raise
+            log.error("reference_damaged", phase_id=str(phase.id), problem=str(error))
+            shards.finish(session, lease.shard.id, holder=lease.holder)
+            references.go_on(session, phase)
+        return
     with db.transaction() as session:
         competitions.open_with_baselines(session, phase.id, baselines)
         shards.finish(session, lease.shard.id, holder=lease.holder)

@@ -17,10 +17,10 @@ from faces.folder import read_with_files
 from tests.support.bundles import make_bundle, unlabelled, write_bundle
 
 
-def create(folder: Path, *datasets: dict[str, Any]) -> Result:
+def create(folder: Path, *datasets: dict[str, Any], **plan: Any) -> Result:
     """Run `lethe create-competition` on a file in `folder` with a phase for each dataset."""
     phases = [
-        {"slug": f"phase-{index}", "name": "Phase", "n_models": 3, "dataset": dataset}
+        {"slug": f"phase-{index}", "name": "Phase", "n_models": 3, "dataset": dataset, **plan}
         for index, dataset in enumerate(datasets)
     ]
     path = folder / "competition.yaml"
@@ -66,6 +66,25 @@ def test_bundle_that_a_phase_cannot_use_is_refused_by_name(
     ended = create(tmp_path, {"kind": "synthetic"}, {"kind": "bundle", **dataset})
     assert ended.exit_code == 1
     assert "phase `phase-1`: " in ended.stderr
+    assert words in ended.stderr
+    with db.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Competition)) == 0
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ({"recipe": {"epoch": 1}}, "unexpected keyword argument 'epoch'"),
+        ({"architecture": {"n_classes": 5}}, "n_classes must be 10"),
+        ({"architecture": {"width": 0}}, "width must be a whole number >= 1"),
+    ],
+)
+def test_plan_that_can_never_be_prepared_creates_nothing(
+    home: Path, tmp_path: Path, plan: dict[str, Any], words: str
+) -> None:
+    ended = create(tmp_path, {"kind": "synthetic"}, **plan)
+    assert ended.exit_code == 1
+    assert "phase `phase-0`: " in ended.stderr
     assert words in ended.stderr
     with db.reading() as session:
         assert session.scalar(select(func.count()).select_from(Competition)) == 0

@@ -70,7 +70,14 @@ def test_put_waits_for_the_disk(home: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(os, "fsync", note)
     path = _object(home, storage().put(b"faces"))
-    assert synced == [str(path), str(path.parent)]
+    assert synced == list(map(str, (path, *path.parents[:3])))
+
+
+def test_put_leaves_an_object_that_is_there_in_its_place(home: Path) -> None:
+    path = _object(home, storage().put(b"faces"))
+    before = path.stat().st_ino
+    storage().put(b"faces")
+    assert path.stat().st_ino == before
 
 
 def test_put_repairs_an_object_that_was_damaged(home: Path) -> None:

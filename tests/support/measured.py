@@ -17,6 +17,8 @@ from faces.synthetic import SyntheticFaces, render
 from submissions_sandbox.architectures import Architecture
 from tests.support.competition import HONEST, make_phase, make_submission
 from training.evaluation import Evaluation, sample_indices
+from training.plan import Plan
+from worker.preparation import reference_key
 
 FACES = {"n_people": 20, "images_per_person": 2, "n_forget_people": 4, "n_val_people": 4, "n_test_people": 6}
 SANDBOX = "docker sha256:" + "5" * 64
@@ -27,16 +29,19 @@ def make_measured_phase(*, n_models: int = 4) -> Phase:
     phase = make_phase(ready=False, n_models=n_models, dataset={"kind": "synthetic", **FACES})
     bundle = _draw_faces()
     packed, put = pack(bundle), storage().put
+    architecture, manifest_sha256 = Architecture(width=4).to_dict(), put(packed.manifest)
+    plan = Plan.read(dataset=phase.dataset, architecture=architecture, recipe={})
+    key = reference_key(phase, plan, manifest_sha256)
     with db.transaction() as session:
         prepared = Prepared(
-            architecture=Architecture(width=4).to_dict(),
+            architecture=architecture,
             recipe={},
             participant_part_sha256=put(packed.participant),
             secret_part_sha256=put(packed.secret),
-            manifest_sha256=put(packed.manifest),
+            manifest_sha256=manifest_sha256,
             original_sha256="0" * 64,
             original_evaluation_sha256=put(draw_evaluation(bundle, seed=0).to_bytes()),
-            reference_key="f" * 64,
+            reference_key=key,
             retraining_s=100.0,
         )
         references.set_prepared(session, phase.id, prepared)
@@ -44,7 +49,7 @@ def make_measured_phase(*, n_models: int = 4) -> Phase:
             for index in range(n_models):
                 evaluation = draw_evaluation(bundle, seed=1000 * (set_index + 1) + index)
                 model = ReferenceModel(
-                    reference_key="f" * 64,
+                    reference_key=key,
                     set_index=set_index,
                     model_index=index,
                     evaluation_sha256=put(evaluation.to_bytes()),

@@ -5,7 +5,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from core import db, references
 from core.lifecycle import PhaseState
@@ -35,7 +35,7 @@ def test_preparation_stores_models_and_baselines_and_opens_the_phase(tiny_phase:
 
 
 def test_preparation_secret_part_is_not_in_the_participant_part(tiny_phase: Phase) -> None:
-    parts = preparation.BundleParts.of(tiny_phase)
+    parts = preparation.parts_of(tiny_phase)
     bundle = preparation.load_bundle(parts)
     participant = storage().get(parts.participant)
     assert bundle.retain.images[0].tobytes() in participant
@@ -50,7 +50,7 @@ def test_preparation_stores_the_time_of_a_retraining(
     deliver()
     with db.reading() as session:
         prepared = session.get_one(Phase, phase.id)
-    bundle = preparation.load_bundle(preparation.BundleParts.of(prepared))
+    bundle = preparation.load_bundle(preparation.parts_of(prepared))
     share = len(bundle.retain) / (len(bundle.retain) + len(bundle.forget))
     assert prepared.retraining_s == pytest.approx(20.0 * share)
 
@@ -61,7 +61,9 @@ def test_preparation_stores_the_time_of_a_retraining(
         ({"dataset": {"kind": "photographs"}}, "dataset kind must be one of synthetic, bundle, not"),
         ({"dataset": {"kind": "synthetic", "people": 3}}, "people"),
         ({"architecture": {"width": 0}}, "width must be a whole number >= 1"),
+        ({"architecture": {"n_classes": 5}}, "n_classes must be 10, the number of age groups, not 5"),
         ({"recipe": {"epochs": "many"}}, "epochs"),
+        ({"recipe": {"batch_size": 512, "drop_last": True}}, "to train with this recipe takes at least 512"),
     ],
 )
 def test_prepare_phase_wrong_plan_breaks_the_phase_and_says_why(
@@ -85,7 +87,7 @@ def test_prepare_phase_over_a_stored_bundle_takes_it_as_it_is(
     with db.reading() as session:
         prepared = session.get_one(Phase, phase.id)
     assert prepared.state is PhaseState.READY
-    assert vars(preparation.BundleParts.of(prepared)) == hashes
+    assert vars(preparation.parts_of(prepared)) == hashes
 
 
 @pytest.mark.parametrize(
@@ -107,3 +109,36 @@ def test_prepare_phase_over_a_bundle_that_it_cannot_use_breaks_the_phase(
         broken = session.get_one(Phase, phase.id)
     assert broken.state is PhaseState.BROKEN
     assert problem in broken.problem
+
+
+def _ask_again(phase: Phase) -> None:
+    """Have a phase whose models are all there prepared again, as after baselines that failed."""
+    with db.transaction() as session:
+        session.execute(delete(Baseline))
+        session.get_one(Phase, phase.id).state = PhaseState.BROKEN
+        references.request(session, phase.id)
+
+
+def test_models_of_another_version_are_made_anew_even_if_only_baselines_are_missing(
+    tiny_phase: Phase, deliver: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparation, "TRAINER_VERSION", "another")
+    _ask_again(tiny_phase)
+    deliver()
+    with db.reading() as session:
+        again = session.get_one(Phase, tiny_phase.id)
+    assert again.state is PhaseState.READY
+    assert again.reference_key != tiny_phase.reference_key
+    assert set(_baselines()) == {"ceiling", "floor"}
+
+
+def test_damaged_evaluation_is_made_anew(tiny_phase: Phase, deliver: Callable[[], None], home: Path) -> None:
+    with db.reading() as session:
+        sha256 = references.trained_models(session, tiny_phase)[references.CEILING_SET][1]
+    (home / "storage" / "sha256" / sha256[:2] / sha256).write_bytes(b"damaged")
+    _ask_again(tiny_phase)
+    deliver()
+    with db.reading() as session:
+        assert session.get_one(Phase, tiny_phase.id).state is PhaseState.READY
+        assert references.trained_models(session, tiny_phase)[references.CEILING_SET][1] == sha256
+    assert storage().get(sha256)

@@ -23,7 +23,7 @@ from tests.support.running import TINY_PHASE
 from training.evaluation import Evaluation, Evaluator
 from worker import preparation, references, sweeper, tasks
 from worker.lease import Lease
-from worker.preparation import BundleParts, Plan, load_bundle, reference_key
+from worker.preparation import load_bundle, parts_of, plan_of, reference_key
 
 PLAN = TINY_PHASE | {"recipe": {"epochs": 1, "batch_size": 16}}
 GPU_SHARDS = {"cpu": 8, "cuda": 8}
@@ -168,7 +168,7 @@ def test_weights_are_kept_where_the_phase_says_so(home: Path, deliver: Callable[
         model = session.scalars(select(ReferenceModel)).first()
     assert model is not None
     assert model.weights_sha256 is not None
-    bundle = load_bundle(BundleParts.of(_read(phase)))
+    bundle = load_bundle(parts_of(_read(phase)))
     state = load(storage().get(model.weights_sha256))
     evaluation = Evaluator(bundle, Architecture(width=4)).evaluate(state)
     assert storage().get(model.evaluation_sha256) == evaluation.to_bytes()
@@ -181,7 +181,7 @@ def _row(**changes: Any) -> Phase:
 
 def _key(*, manifest_sha256: str = "a" * 64, **changes: Any) -> str:
     phase = _row(**changes)
-    return reference_key(phase, Plan.of(phase), manifest_sha256)
+    return reference_key(phase, plan_of(phase), manifest_sha256)
 
 
 @pytest.mark.parametrize(
