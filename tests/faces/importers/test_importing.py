@@ -156,6 +156,20 @@ def test_folder_without_a_good_photograph_is_refused(utkface, tmp_path):
         do_import(utkface, options("utkface", tolerate=1.0))
 
 
+def test_link_to_a_folder_is_refused_by_name(utkface, tmp_path):
+    more = photographs.utkface(tmp_path / "more")
+    (utkface / "linked").symlink_to(more, target_is_directory=True)
+    with pytest.raises(ImporterError, match=r"faces/linked is a link to a folder; .* copy it, or import"):
+        do_import(utkface, options("utkface", tolerate=1.0))
+
+
+def test_webp_file_is_not_passed_over(utkface):
+    name = "30_0_0_20170116174525125.webp"
+    photographs.save(utkface, {name: photographs.portraits()[0].picture})
+    found, _ = do_import(utkface, options("utkface", tolerate=1.0))
+    assert [fault.name for fault in found.faults] == [name]
+
+
 def test_ages_that_are_not_believed_are_faults(utkface):
     found, _ = do_import(utkface, options("utkface", ages=AgeRange(18, 60), tolerate=1.0))
     assert found.album.age.min() >= 18
