@@ -91,7 +91,7 @@ def imported(
     Raises:
         ImporterError: the folder is not in its layout, or holds no photographs.
         TooManyFaultsError: too much of it is at fault.
-        OSError: the partial folder cannot be written.
+        OSError: the partial folder cannot be written, or a photograph cannot be read at the moment.
     """
     listing = LAYOUTS[options.layout].list_faces(folder, options.ages)
     _check_faults(listing.faults, listing, options)

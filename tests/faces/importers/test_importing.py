@@ -1,5 +1,6 @@
 """The import: from every layout to an album, resumed to the same bits, and strict about what is wrong."""
 
+import errno
 import os
 
 import numpy as np
@@ -168,6 +169,25 @@ def test_webp_file_is_not_passed_over(utkface):
     photographs.save(utkface, {name: photographs.portraits()[0].picture})
     found, _ = do_import(utkface, options("utkface", tolerate=1.0))
     assert [fault.name for fault in found.faults] == [name]
+
+
+def test_photograph_that_cannot_be_read_for_now_stops_the_import_and_is_no_fault(
+    utkface, small_batches, monkeypatch
+):
+    broken = sorted(utkface.iterdir())[30]
+
+    def failing(path, resize):
+        if path == broken:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return decode(path, resize)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(importing, "decode", failing)
+        with pytest.raises(OSError, match="Input/output error"):
+            do_import(utkface, options("utkface", tolerate=1.0))
+    seen = []
+    found, _ = do_import(utkface, options("utkface"), progress=lambda done, _total: seen.append(done))
+    assert (seen[0], found.faults) == (28, ())
 
 
 def test_ages_that_are_not_believed_are_faults(utkface):
