@@ -148,7 +148,7 @@ def _import(folder: Path, out: Path, options: "ImportOptions", plan: "SplitPlan"
                 found = stack.enter_context(imported(folder, _partial(out), options, progress))
             bundle = split(found.album, plan)
             _report(found.faults, out)
-            folders.write(bundle, out)
+            folders.write(bundle, out, beside={"names.csv": found.album.names_csv()})
     except TooManyFaultsError as error:
         _report(error.faults, out)
         raise

@@ -168,9 +168,9 @@ def _check_shared_people(album: Album, plan: SplitPlan, rows: dict[str, Rows]) -
     if plan.forget == "people" or "forget" in album.splits:  # else drawn so, on purpose
         pairs.append(("retain", "forget", people["retain"], people["forget"]))
     faults = [
-        f"people both in {one} and in {other}: {len(shared)} (person {_listed(shared.tolist())})"
+        f"people both in {one} and in {other}: {len(shared)} (person {_listed(shared)})"
         for one, other, a, b in pairs
-        if len(shared := np.intersect1d(a, b))
+        if (shared := [album.people[person] for person in np.intersect1d(a, b)])
     ]
     if faults:
         raise InvalidSplitError(f"{'; '.join(faults)}; mend the source's splits, or allow shared people")

@@ -138,6 +138,7 @@ def _album(listing: Listing, partial_: Partial, options: ImportOptions, faults: 
         person_id=np.array([number[entry.person] for entry in kept], np.int64),
         image_id=np.arange(len(kept), dtype=np.int64),
         names=tuple(entry.name for entry in kept),
+        people=listing.people,
         splits=tuple(entry.split for entry in kept),
         age_span=listing.age_span,
         provenance={

@@ -156,9 +156,12 @@ def shared(one: str, other: str, n: int) -> Album:
 @pytest.mark.parametrize(
     ("album", "message"),
     [
-        (shared("retain", "forget", 2), r"both in retain and in forget: 2 \(person 100, 101\)"),
-        (shared("retain", "test", 6), r"both in train and in test: 6 \(person 100, 101, 102, 103, 104, …\)"),
-        (shared("forget", "test", 1), r"both in train and in test: 1 \(person 100\)"),
+        (shared("retain", "forget", 2), r"both in retain and in forget: 2 \(person p100, p101\)"),
+        (
+            shared("retain", "test", 6),
+            r"both in train and in test: 6 \(person p100, p101, p102, p103, p104, …\)",
+        ),
+        (shared("forget", "test", 1), r"both in train and in test: 1 \(person p100\)"),
     ],
 )
 def test_person_in_two_splits_of_the_source_is_refused_unless_allowed(album: Album, message: str) -> None:
