@@ -44,7 +44,7 @@ _Forget = Annotated[
 ]
 _Number = Annotated[int, typer.Option(help="How many people, or images, to forget.", min=1)]
 _Draw = Annotated[int, typer.Option(help="Which forget set: no two draws share anybody.", min=0)]
-_Seed = Annotated[int, typer.Option(help="Seed of the split.", min=0)]
+_Seed = Annotated[int, typer.Option(help="Seed of the split.", min=0, max=2**63 - 1)]
 _Challenge = Annotated[
     bool,
     typer.Option("--challenge", help="As in 2023: split by image, so people leak into test; forget low ids."),
@@ -88,6 +88,8 @@ def _add_command(layout: str) -> None:
             options = ImportOptions(
                 layout, chosen[crop], ages=AgeRange(*ages), tolerate=tolerate, licence=licence
             )
+            if challenge and forget == "images":
+                raise DatasetError("--challenge forgets people: leave out one of it and --forget images")
             preset = SplitPlan.challenge() if challenge else SplitPlan()
             plan = dataclasses.replace(
                 preset,

@@ -177,6 +177,29 @@ def test_name_that_is_taken_is_refused_before_anything_is_read(utkface: Path, tm
     assert not (tmp_path / "out.partial").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--licence", "\udcff"), "the licence must be one line of printable UTF-8"),
+        (("--ages", 90, 10), "ages 90 10 is an empty range"),
+        (("--challenge", "--forget", "images"), "--challenge forgets people"),
+        (("--seed", 2**63), "--seed"),
+    ],
+)
+def test_option_that_makes_no_sense_is_refused_before_anything_is_read(
+    utkface: Path, tmp_path: Path, options: tuple[object, ...], words: str
+) -> None:
+    ended = run("utkface", utkface, tmp_path / "out", *options)
+    assert ended.exit_code in (1, 2)
+    assert words in ended.stderr
+    assert list(tmp_path.iterdir()) == [utkface]
+
+
+def test_missing_folder_of_the_bundle_is_refused_first(utkface: Path, tmp_path: Path) -> None:
+    ended = run("utkface", utkface, tmp_path / "no" / "out")
+    assert "make it first" in ended.stderr
+
+
 def test_split_that_is_impossible_keeps_what_was_read(utkface: Path, tmp_path: Path) -> None:
     ended = run("utkface", utkface, tmp_path / "out", "--n-forget", 1000)
     assert ended.exit_code == 1
