@@ -100,7 +100,7 @@ def _add_command(layout: str) -> None:
                 seed=seed,
                 allow_shared_people=allow_shared_people,
             )
-            _import(folder, out, options, plan)
+            _import(folder, out, options, plan, is_dealt=challenge or split_by is not None)
 
 
 for _layout in _ABOUT:
@@ -138,7 +138,7 @@ def synthetic(  # noqa: PLR0913  # an option is a parameter
         _say(str(out))
 
 
-def _import(folder: Path, out: Path, options: "ImportOptions", plan: "SplitPlan") -> None:
+def _import(folder: Path, out: Path, options: "ImportOptions", plan: "SplitPlan", *, is_dealt: bool) -> None:
     from faces import folder as folders
     from faces.importers.importing import TooManyFaultsError, imported
     from faces.splitting import split
@@ -148,6 +148,8 @@ def _import(folder: Path, out: Path, options: "ImportOptions", plan: "SplitPlan"
         with ExitStack() as stack:
             with _progress() as progress:
                 found = stack.enter_context(imported(folder, _partial(out), options, progress))
+            if is_dealt and any(found.album.splits):
+                raise DatasetError("the source names its splits; leave out --split-by and --challenge")
             bundle = split(found.album, plan)
             _report(found.faults, out)
             folders.write(bundle, out, beside={"names.csv": found.album.names_csv()})

@@ -215,6 +215,8 @@ def test_person_in_train_and_test_of_the_source_is_an_error(tmp_path: Path) -> N
         "\n".join([f"{header},split", *(f"{row},{split}" for row, split in zip(rows, splits, strict=True))])
     )
     assert run("csv", folder, tmp_path / "out", "--n-forget", 2).exit_code == 0
+    ended = run("csv", folder, tmp_path / "dealt", "--n-forget", 2, "--challenge")
+    assert "the source names its splits" in ended.stderr
     splits[0] = "test"
     (folder / "faces.csv").write_text(
         "\n".join([f"{header},split", *(f"{row},{split}" for row, split in zip(rows, splits, strict=True))])

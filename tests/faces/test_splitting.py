@@ -131,6 +131,8 @@ def test_splits_of_the_source_are_kept() -> None:
     assert rows(made.retain.image_id, made.forget.image_id) == [0, 1, 2, 3, 4, 5]
     assert (made.val.image_id.tolist(), made.test.image_id.tolist()) == ([6, 7], [8, 9, 10])
     assert len(made.forget) == 2
+    drawn = {"forget": "people", "n_forget": 2, "order": "shuffled", "draw": 0, "seed": 0}
+    assert made.manifest["split"] == {"by": "source", **drawn, "allow_shared_people": False}
 
 
 def test_forget_set_of_the_source_is_kept_and_train_joins_retain() -> None:
@@ -138,6 +140,7 @@ def test_forget_set_of_the_source_is_kept_and_train_joins_retain() -> None:
     made = split(album, SplitPlan())
     assert made.forget.image_id.tolist() == [2, 3, 4]
     assert made.retain.image_id.tolist() == [0, 1, 5, 6]
+    assert made.manifest["split"] == {"by": "source", "allow_shared_people": False}
     with pytest.raises(InvalidSplitError, match="names its forget set, so there is no draw 1"):
         split(album, SplitPlan(draw=1))
 
