@@ -60,9 +60,9 @@ def label(
     labelled: _Bundle,
     out: _Out,
     *,
-    seed: Annotated[int, typer.Option(help="Seed of the age model.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the age model.", min=0, max=2**63 - 1)] = 0,
     epochs: Annotated[int, typer.Option(help="Passes over the labelled bundle.", min=1)] = 30,
-    width: Annotated[int, typer.Option(help="Channels of the age model's first stage.", min=1)] = 64,
+    width: Annotated[int, typer.Option(help="Channels of the age model's first stage.", min=1, max=512)] = 64,
 ) -> None:
     """Give a bundle the age groups that a model learns from another one, and note how sure they are."""
     from training import labelling

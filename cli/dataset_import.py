@@ -44,7 +44,7 @@ _Forget = Annotated[
 ]
 _Number = Annotated[int, typer.Option(help="How many people, or images, to forget.", min=1)]
 _Draw = Annotated[int, typer.Option(help="Which forget set: no two draws share anybody.", min=0)]
-_Seed = Annotated[int, typer.Option(help="Seed of the split.", min=0)]
+_Seed = Annotated[int, typer.Option(help="Seed of the split.", min=0, max=2**63 - 1)]
 _Challenge = Annotated[
     bool,
     typer.Option("--challenge", help="As in 2023: split by image, so people leak into test; forget low ids."),
@@ -88,6 +88,8 @@ def _add_command(layout: str) -> None:
             options = ImportOptions(
                 layout, chosen[crop], ages=AgeRange(*ages), tolerate=tolerate, licence=licence
             )
+            if challenge and forget == "images":
+                raise DatasetError("--challenge forgets people: leave out one of it and --forget images")
             preset = SplitPlan.challenge() if challenge else SplitPlan()
             plan = dataclasses.replace(
                 preset,
@@ -98,7 +100,7 @@ def _add_command(layout: str) -> None:
                 seed=seed,
                 allow_shared_people=allow_shared_people,
             )
-            _import(folder, out, options, plan)
+            _import(folder, out, options, plan, is_dealt=challenge or split_by is not None)
 
 
 for _layout in _ABOUT:
@@ -136,7 +138,7 @@ def synthetic(  # noqa: PLR0913  # an option is a parameter
         _say(str(out))
 
 
-def _import(folder: Path, out: Path, options: "ImportOptions", plan: "SplitPlan") -> None:
+def _import(folder: Path, out: Path, options: "ImportOptions", plan: "SplitPlan", *, is_dealt: bool) -> None:
     from faces import folder as folders
     from faces.importers.importing import TooManyFaultsError, imported
     from faces.splitting import split
@@ -146,9 +148,11 @@ def _import(folder: Path, out: Path, options: "ImportOptions", plan: "SplitPlan"
         with ExitStack() as stack:
             with _progress() as progress:
                 found = stack.enter_context(imported(folder, _partial(out), options, progress))
+            if is_dealt and any(found.album.splits):
+                raise DatasetError("the source names its splits; leave out --split-by and --challenge")
             bundle = split(found.album, plan)
             _report(found.faults, out)
-            folders.write(bundle, out)
+            folders.write(bundle, out, beside={"names.csv": found.album.names_csv()})
     except TooManyFaultsError as error:
         _report(error.faults, out)
         raise

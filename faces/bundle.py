@@ -215,7 +215,7 @@ def _unpack_splits(part: bytes, names: tuple[str, ...]) -> dict[str, Split]:
 def _read_manifest(manifest: bytes) -> dict[str, Any]:
     try:
         facts = json.loads(manifest)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # of lists in lists in lists
         raise InvalidBundleError(f"the manifest is not JSON: {error}") from error
     if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:
         raise InvalidBundleError(f"the manifest is not of bundle format version {FORMAT_VERSION}")

@@ -46,7 +46,9 @@ class BundleFolder(NamedTuple):
 
 
 def check_free(path: Path) -> None:
-    """Raise `BundleFolderError` if something of this name is there."""
+    """Raise `BundleFolderError` if something of this name is there, or no folder to put it in."""
+    if not path.parent.is_dir():
+        raise BundleFolderError(f"{path} cannot be written: there is no folder {path.parent}; make it first")
     if os.path.lexists(path):
         raise BundleFolderError(f"{path} exists already; nothing is overwritten")
 

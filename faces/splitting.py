@@ -72,7 +72,7 @@ class SplitPlan:
         return cls(by="image", order="person_id", seed=43, draw=draw)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as the manifest states them under "split"."""
+        """Return the fields as the manifest states them under "split" where the source names no splits."""
         return asdict(self)
 
 
@@ -168,9 +168,9 @@ def _check_shared_people(album: Album, plan: SplitPlan, rows: dict[str, Rows]) -
     if plan.forget == "people" or "forget" in album.splits:  # else drawn so, on purpose
         pairs.append(("retain", "forget", people["retain"], people["forget"]))
     faults = [
-        f"people both in {one} and in {other}: {len(shared)} (person {_listed(shared.tolist())})"
+        f"people both in {one} and in {other}: {len(shared)} (person {_listed(shared)})"
         for one, other, a, b in pairs
-        if len(shared := np.intersect1d(a, b))
+        if (shared := [album.people[person] for person in np.intersect1d(a, b)])
     ]
     if faults:
         raise InvalidSplitError(f"{'; '.join(faults)}; mend the source's splits, or allow shared people")
@@ -193,12 +193,21 @@ def _bundle(album: Album, plan: SplitPlan, rows: dict[str, Rows], *, left_over: 
         "licence": album.licence,
         "provenance": album.provenance,
         "labels": {"kind": "none" if groups is None else "ages"},
-        "split": plan.to_dict(),
+        "split": _stated(album, plan),
         "left_over": left_over,
     }
     if groups is not None:
         manifest["age_groups"] = groups.to_dict()
     return Bundle(**splits, manifest=manifest)
+
+
+def _stated(album: Album, plan: SplitPlan) -> dict[str, Any]:
+    """Return what of the plan was used, for the manifest."""
+    stated = plan.to_dict()
+    if not any(album.splits):
+        return stated
+    of_draw = () if "forget" in album.splits else ("forget", "n_forget", "order", "draw", "seed")
+    return {"by": "source"} | {key: stated[key] for key in (*of_draw, "allow_shared_people")}
 
 
 def _listed(names: Iterable[object]) -> str:

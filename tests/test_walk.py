@@ -67,6 +67,7 @@ def test_walk_from_an_album_of_faces_over_a_bundle_folder_to_a_score(
         person_id=drawn.person_id,
         image_id=np.arange(n),
         names=tuple(f"{row}.png" for row in range(n)),
+        people=tuple(map(str, range(drawn.person_id.max() + 1))),
         splits=(None,) * n,
         age_span=(0, 99),
         provenance={"kind": "synthetic"},

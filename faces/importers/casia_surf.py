@@ -69,7 +69,7 @@ def _read_table(folder: Path, ages: AgeRange) -> _Table:
     faults: list[Fault] = []
     for number, line in enumerate(lines, start=1):
         match = _LINE.fullmatch(line.strip())
-        if match is None:
+        if match is None or not match["person"].isprintable():
             reason = f"{printable(line.strip())!r} is not `ID AGE GENDER`" if line.strip() else None
         else:
             reason = fault_of_age(int(match["age"]), ages)

@@ -38,10 +38,10 @@ def list_faces(folder: Path, ages: AgeRange) -> Listing:
     where: dict[str, str] = {}
     for row in rows:
         path = row.cells["path"]
-        file = os.path.realpath(folder / path)  # two ways to write a path are one photograph
         reason = row.problem or fault_of_path(folder, path) or _fault_of_labels(row, ages, has_ages=has_ages)
-        if reason is None and file in where:
-            reason = f"{path} stands in {where[file]} already"
+        if reason is None:
+            file = os.path.realpath(folder / path)  # two ways to write a path are one photograph
+            reason = f"{path} stands in {where[file]} already" if file in where else None
         if reason is not None:
             faults.append(Fault(row.name, f"{printable(path)}: {reason}"))
             continue
@@ -87,7 +87,7 @@ def _read_rows(table: Path) -> Iterator[_Row]:
                     else f"the row has {len(cells)} cells, the header {len(header)}"
                 )
                 found = dict.fromkeys(_COLUMNS, "") | dict(zip(header, stripped, strict=False))
-                yield _Row(f"{table.name}:{reader.line_num}", found, problem)
+                yield _Row(f"{printable(table.name)}:{reader.line_num}", found, problem)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ImporterError(f"{table} cannot be read as a table in UTF-8: {error}") from error
 
@@ -106,8 +106,10 @@ def _check_header(table: Path, header: list[str]) -> None:
 
 def _fault_of_labels(row: _Row, ages: AgeRange, *, has_ages: bool) -> str | None:
     age, person, split = (row.cells[column] for column in ("age", "person_id", "split"))
-    if not person:
-        return "the person_id is missing"
+    if not person or not person.isprintable():
+        return (
+            f"the person_id {printable(person)!r} is not printable" if person else "the person_id is missing"
+        )
     if split and split not in SPLIT_NAMES:
         return f"split {printable(split)!r} is not one of {', '.join(SPLIT_NAMES)}"
     if not has_ages:

@@ -61,6 +61,7 @@ def decode(path: Path, resize: Resize) -> NDArray[np.uint8]:
     Raises:
         UnreadableImageError: truncated, damaged, of another format, below 32 pixels on a side, or so large
             that Pillow takes it for a decompression bomb (above 89 million pixels).
+        OSError: the file cannot be read at the moment, which says nothing of the picture in it.
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
@@ -79,6 +80,11 @@ def decode(path: Path, resize: Resize) -> NDArray[np.uint8]:
         raise
     except UnidentifiedImageError as error:
         raise UnreadableImageError(f"it is no picture in {', '.join(FORMATS)}") from error
+    except OSError as error:
+        if error.errno is None:  # Pillow's own, of a damaged file
+            raise UnreadableImageError(f"{type(error).__name__}: {error}") from error
+        error.filename = error.filename or str(path)
+        raise
     except Exception as error:  # damaged files raise whatever Pillow's plugins happen to run into
         raise UnreadableImageError(f"{type(error).__name__}: {error}") from error
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))

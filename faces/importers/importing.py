@@ -50,6 +50,9 @@ class ImportOptions:
         tolerate: share of what is found, 0..1, that may be at fault and is then left out.
         licence: what the faces may be used for.
         n_threads: how many pictures are decoded at once; changes no result.
+
+    Raises:
+        ImporterError: no age is in the range, or the licence is not printable UTF-8.
     """
 
     layout: str
@@ -58,6 +61,13 @@ class ImportOptions:
     tolerate: float = 0.01
     licence: str = "not stated"
     n_threads: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
+
+    def __post_init__(self) -> None:
+        youngest, oldest = self.ages
+        if oldest < youngest:
+            raise ImporterError(f"ages {youngest} {oldest} is an empty range; the youngest comes first")
+        if not self.licence.isprintable():
+            raise ImporterError("the licence must be one line of printable UTF-8")
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,7 @@ def imported(
     Raises:
         ImporterError: the folder is not in its layout, or holds no photographs.
         TooManyFaultsError: too much of it is at fault.
-        OSError: the partial folder cannot be written.
+        OSError: the partial folder cannot be written, or a photograph cannot be read at the moment.
     """
     listing = LAYOUTS[options.layout].list_faces(folder, options.ages)
     _check_faults(listing.faults, listing, options)
@@ -138,6 +148,7 @@ def _album(listing: Listing, partial_: Partial, options: ImportOptions, faults: 
         person_id=np.array([number[entry.person] for entry in kept], np.int64),
         image_id=np.arange(len(kept), dtype=np.int64),
         names=tuple(entry.name for entry in kept),
+        people=listing.people,
         splits=tuple(entry.split for entry in kept),
         age_span=listing.age_span,
         provenance={

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-PICTURES = re.compile(r".*\.(?:png|jpe?g)", re.IGNORECASE | re.DOTALL)
+PICTURES = re.compile(r".*\.(?:png|jpe?g|webp)", re.IGNORECASE | re.DOTALL)
 
 
 class ImporterError(ValueError):
@@ -83,12 +83,13 @@ def walk(folder: Path, wanted: re.Pattern[str]) -> Walk:
     They come sorted by folder, then by file name.
 
     Raises:
-        ImporterError: the folder, or one below it, cannot be read.
+        ImporterError: the folder, or one below it, cannot be read, or one below it is a link.
     """
     names: list[str] = []
     faults: list[Fault] = []
     for place, folders, files in os.walk(folder, onerror=_refuse):
         folders.sort()
+        _check_links(place, folders)
         below = Path(place).relative_to(folder).as_posix()
         for file in sorted(files):
             name = file if below == "." else f"{below}/{file}"
@@ -126,6 +127,17 @@ def fault_of_age(age: int, ages: AgeRange) -> str | None:
 def printable(name: str) -> str:
     """Return a name with what cannot be printed, or is not UTF-8, written as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def _check_links(place: str, folders: list[str]) -> None:
+    for folder in folders:
+        path = os.path.join(place, folder)
+        # One fault among a thousand would be tolerated, whatever number of photographs lies behind it.
+        if os.path.islink(path):
+            raise ImporterError(
+                f"{printable(path)} is a link to a folder; links to folders are not followed: copy it, or"
+                " import what it links to"
+            )
 
 
 def _refuse(error: OSError) -> None:

@@ -75,6 +75,19 @@ def test_every_layout_becomes_a_bundle(tmp_path: Path, layout: str) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["faces", "out"]
 
 
+def test_names_lie_beside_the_bundle_and_not_in_what_is_stored(tmp_path: Path) -> None:
+    folder = photographs.casia_surf(tmp_path / "faces")
+    assert run("casia-surf", folder, tmp_path / "out", "--n-forget", 3).exit_code == 0
+    table = (tmp_path / "out" / "names.csv").read_text().splitlines()
+    lines = [line.split(",") for line in table]
+    bundle, files = folders.read_with_files(tmp_path / "out")
+    image = int(bundle.test.image_id[0])
+    assert lines[1 + image][0] == str(image)
+    assert lines[1 + image][2:] == [f"CLKJ_AS{bundle.test.person_id[0]:04}", str(bundle.test.person_id[0])]
+    assert f"/{lines[1 + image][2]}/real.rssdk/color/" in lines[1 + image][1]
+    assert not any(b"real.rssdk" in content for content in files)
+
+
 def test_options_decide_the_split(utkface: Path, tmp_path: Path) -> None:
     options = ("--n-forget", 4, "--draw", 1, "--seed", 7, "--split-by", "image", "--forget", "images")
     assert run("utkface", utkface, tmp_path / "out", *options).exit_code == 0
@@ -164,6 +177,29 @@ def test_name_that_is_taken_is_refused_before_anything_is_read(utkface: Path, tm
     assert not (tmp_path / "out.partial").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--licence", "\udcff"), "the licence must be one line of printable UTF-8"),
+        (("--ages", 90, 10), "ages 90 10 is an empty range"),
+        (("--challenge", "--forget", "images"), "--challenge forgets people"),
+        (("--seed", 2**63), "--seed"),
+    ],
+)
+def test_option_that_makes_no_sense_is_refused_before_anything_is_read(
+    utkface: Path, tmp_path: Path, options: tuple[object, ...], words: str
+) -> None:
+    ended = run("utkface", utkface, tmp_path / "out", *options)
+    assert ended.exit_code in (1, 2)
+    assert words in ended.stderr
+    assert list(tmp_path.iterdir()) == [utkface]
+
+
+def test_missing_folder_of_the_bundle_is_refused_first(utkface: Path, tmp_path: Path) -> None:
+    ended = run("utkface", utkface, tmp_path / "no" / "out")
+    assert "make it first" in ended.stderr
+
+
 def test_split_that_is_impossible_keeps_what_was_read(utkface: Path, tmp_path: Path) -> None:
     ended = run("utkface", utkface, tmp_path / "out", "--n-forget", 1000)
     assert ended.exit_code == 1
@@ -179,13 +215,15 @@ def test_person_in_train_and_test_of_the_source_is_an_error(tmp_path: Path) -> N
         "\n".join([f"{header},split", *(f"{row},{split}" for row, split in zip(rows, splits, strict=True))])
     )
     assert run("csv", folder, tmp_path / "out", "--n-forget", 2).exit_code == 0
+    ended = run("csv", folder, tmp_path / "dealt", "--n-forget", 2, "--challenge")
+    assert "the source names its splits" in ended.stderr
     splits[0] = "test"
     (folder / "faces.csv").write_text(
         "\n".join([f"{header},split", *(f"{row},{split}" for row, split in zip(rows, splits, strict=True))])
     )
     ended = run("csv", folder, tmp_path / "other", "--n-forget", 2)
     assert ended.exit_code == 1
-    assert "both in train and in test: 1" in ended.stderr
+    assert "both in train and in test: 1 (person 29)" in ended.stderr
     assert run("csv", folder, tmp_path / "other", "--n-forget", 2, "--allow-shared-people").exit_code == 0
 
 

@@ -85,6 +85,7 @@ def test_part_with_one_changed_byte_is_refused(bundle, part):
     [
         (b"{", "not JSON"),
         (b"\xff", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
         (b"[]", "not of bundle format version 1"),
         (b'{"format_version":2}', "not of bundle format version 1"),
         (b'{"format_version":1}', "must state counts of exactly retain, forget, val, test"),

@@ -131,6 +131,8 @@ def test_splits_of_the_source_are_kept() -> None:
     assert rows(made.retain.image_id, made.forget.image_id) == [0, 1, 2, 3, 4, 5]
     assert (made.val.image_id.tolist(), made.test.image_id.tolist()) == ([6, 7], [8, 9, 10])
     assert len(made.forget) == 2
+    drawn = {"forget": "people", "n_forget": 2, "order": "shuffled", "draw": 0, "seed": 0}
+    assert made.manifest["split"] == {"by": "source", **drawn, "allow_shared_people": False}
 
 
 def test_forget_set_of_the_source_is_kept_and_train_joins_retain() -> None:
@@ -138,6 +140,7 @@ def test_forget_set_of_the_source_is_kept_and_train_joins_retain() -> None:
     made = split(album, SplitPlan())
     assert made.forget.image_id.tolist() == [2, 3, 4]
     assert made.retain.image_id.tolist() == [0, 1, 5, 6]
+    assert made.manifest["split"] == {"by": "source", "allow_shared_people": False}
     with pytest.raises(InvalidSplitError, match="names its forget set, so there is no draw 1"):
         split(album, SplitPlan(draw=1))
 
@@ -156,9 +159,12 @@ def shared(one: str, other: str, n: int) -> Album:
 @pytest.mark.parametrize(
     ("album", "message"),
     [
-        (shared("retain", "forget", 2), r"both in retain and in forget: 2 \(person 100, 101\)"),
-        (shared("retain", "test", 6), r"both in train and in test: 6 \(person 100, 101, 102, 103, 104, …\)"),
-        (shared("forget", "test", 1), r"both in train and in test: 1 \(person 100\)"),
+        (shared("retain", "forget", 2), r"both in retain and in forget: 2 \(person p100, p101\)"),
+        (
+            shared("retain", "test", 6),
+            r"both in train and in test: 6 \(person p100, p101, p102, p103, p104, …\)",
+        ),
+        (shared("forget", "test", 1), r"both in train and in test: 1 \(person p100\)"),
     ],
 )
 def test_person_in_two_splits_of_the_source_is_refused_unless_allowed(album: Album, message: str) -> None:

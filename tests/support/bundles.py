@@ -45,7 +45,7 @@ def write_bundle(bundle: Bundle, path: Path) -> Path:
 
 
 def make_album(images_of: list[int], *, splits: list[str | None] | None = None, aged: bool = True) -> Album:
-    """Return an album of people with so many images each, person p aged p; ids are 100 and up."""
+    """Return an album of people with so many images each, person p aged p; ids are 100 + p, names "p<id>"."""
     person = np.repeat(np.arange(len(images_of)), images_of)
     n = len(person)
     return Album(
@@ -54,6 +54,7 @@ def make_album(images_of: list[int], *, splits: list[str | None] | None = None, 
         person_id=100 + person,
         image_id=np.arange(n),
         names=tuple(f"{row:05}.png" for row in range(n)),
+        people=tuple(f"p{i}" for i in range(100 + len(images_of))),
         splits=tuple(splits or [None] * n),
         age_span=None,
         provenance={"kind": "test"},

@@ -69,6 +69,12 @@ def test_photographs_of_somebody_without_one_age_are_faults(folder):
     assert listing.people == ("CLKJ_AS0002", "CLKJ_AS0005", "CLKJ_AS0007", "CLKJ_AS0008")
 
 
+def test_id_that_cannot_be_printed_is_a_fault(folder):
+    (folder / "Age_Gender.txt").write_text(f"{LINES}CLKJ\x1b[31m 61 F\n")
+    (fault,) = list_faces(folder, PLAUSIBLE_AGES).faults
+    assert fault.reason == r"'CLKJ\\x1b[31m 61 F' is not `ID AGE GENDER`"
+
+
 def test_person_stated_twice_alike_keeps_the_photographs(folder):
     (folder / "Age_Gender.txt").write_text(LINES + LINES)
     add(folder, f"x/CLKJ_AS0005/{COLOUR}/0.jpg")

@@ -1,5 +1,7 @@
 """A folder with a table: what rows say, and each way in which one can be wrong."""
 
+import os
+
 import pytest
 
 from faces.importers.csv_table import list_faces
@@ -74,6 +76,8 @@ def test_table_without_any_age_is_unlabelled(folder):
         ("link.jpg,30,1", "its path leads out of the folder"),
         ("/etc/passwd,30,1", "its path is absolute; it must be below the folder"),
         ("b\x1b[31m.jpg,30,1", "its name is not printable UTF-8"),
+        ("b\0.jpg,30,1", "its name is not printable UTF-8"),
+        ("b.jpg,30,\x1b[31m", r"the person_id '\\x1b[31m' is not printable"),
         ("a.jpg,30,1", "a.jpg stands in faces.csv:2 already"),
         ("./a.jpg,30,1", "./a.jpg stands in faces.csv:2 already"),
     ],
@@ -82,8 +86,14 @@ def test_row_that_is_wrong_is_a_fault_by_name(folder, row, reason):
     (folder / "link.jpg").symlink_to("../outside.jpg")
     listing = list_rows(folder, "a.jpg,30,1", row, "c.jpg,30,1")
     assert [entry.name for entry in listing.entries] == ["a.jpg", "c.jpg"]
-    path = row.split(",", maxsplit=1)[0].replace("\x1b", r"\x1b")
+    path = row.split(",", maxsplit=1)[0].replace("\x1b", r"\x1b").replace("\0", r"\x00")
     assert listing.faults == (Fault("faces.csv:3", f"{path}: {reason}"),)
+
+
+def test_fault_in_a_table_whose_name_is_not_utf8_can_be_written(folder):
+    (folder / os.fsdecode(b"\xff.csv")).write_text(f"{HEADER}\na.jpg,,1\nb.jpg,3,1\n")
+    (fault,) = list_faces(folder, PLAUSIBLE_AGES).faults
+    assert fault.name == r"\udcff.csv:2"
 
 
 def test_unknown_split_is_a_fault(folder):

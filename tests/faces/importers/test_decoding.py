@@ -1,7 +1,9 @@
 """Decoding: what becomes of a photograph's pixels, and files that are no photographs."""
 
 import contextlib
+import errno
 import io
+import os
 import random
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from faces.importers.decoding import Resize, UnreadableImageError, decode, strict_warnings
 from tests.support import photographs
@@ -117,7 +120,6 @@ def broken_files(folder):
     photographs.huge_png(folder / "huge.png")
     (folder / "empty.jpg").touch()
     (folder / "text.jpg").write_text("a face")
-    (folder / "folder.jpg").mkdir()
     picture.save(folder / "picture.gif")
     picture.resize((31, 200)).save(folder / "narrow.png")
 
@@ -132,14 +134,27 @@ def broken_files(folder):
         ("text.jpg", "no picture in JPEG, PNG, WEBP"),
         ("picture.gif", "no picture in JPEG, PNG, WEBP"),
         ("narrow.png", "31 x 200 pixels; at least 32 x 32 are needed"),
-        ("folder.jpg", "IsADirectoryError"),
-        ("missing.jpg", "FileNotFoundError"),
     ],
 )
 def test_file_that_is_no_whole_photograph_is_refused(tmp_path, name, message):
     broken_files(tmp_path)
     with pytest.raises(UnreadableImageError, match=message):
         decode(tmp_path / name, Resize.CROP)
+
+
+@pytest.mark.parametrize("moment", ["open", "read"])
+def test_file_that_cannot_be_read_for_now_is_no_fault_of_the_photograph(tmp_path, monkeypatch, moment):
+    path = tmp_path / "a.png"
+    photographs.portraits()[0].picture.save(path)
+
+    def failing(*_args, **_options):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    target = (Image, "open") if moment == "open" else (PngImageFile, "load_prepare")
+    monkeypatch.setattr(*target, failing)
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        decode(path, Resize.CROP)
+    assert caught.value.filename == str(path)
 
 
 def test_picture_between_a_warning_and_an_error_of_pillow_is_refused(tmp_path):

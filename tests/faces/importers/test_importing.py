@@ -1,5 +1,6 @@
 """The import: from every layout to an album, resumed to the same bits, and strict about what is wrong."""
 
+import errno
 import os
 
 import numpy as np
@@ -154,6 +155,39 @@ def test_folder_without_a_good_photograph_is_refused(utkface, tmp_path):
         path.write_text("a face")
     with pytest.raises(ImporterError, match="holds no good photograph"):
         do_import(utkface, options("utkface", tolerate=1.0))
+
+
+def test_link_to_a_folder_is_refused_by_name(utkface, tmp_path):
+    more = photographs.utkface(tmp_path / "more")
+    (utkface / "linked").symlink_to(more, target_is_directory=True)
+    with pytest.raises(ImporterError, match=r"faces/linked is a link to a folder; .* copy it, or import"):
+        do_import(utkface, options("utkface", tolerate=1.0))
+
+
+def test_webp_file_is_not_passed_over(utkface):
+    name = "30_0_0_20170116174525125.webp"
+    photographs.save(utkface, {name: photographs.portraits()[0].picture})
+    found, _ = do_import(utkface, options("utkface", tolerate=1.0))
+    assert [fault.name for fault in found.faults] == [name]
+
+
+def test_photograph_that_cannot_be_read_for_now_stops_the_import_and_is_no_fault(
+    utkface, small_batches, monkeypatch
+):
+    broken = sorted(utkface.iterdir())[30]
+
+    def failing(path, resize):
+        if path == broken:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return decode(path, resize)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(importing, "decode", failing)
+        with pytest.raises(OSError, match="Input/output error"):
+            do_import(utkface, options("utkface", tolerate=1.0))
+    seen = []
+    found, _ = do_import(utkface, options("utkface"), progress=lambda done, _total: seen.append(done))
+    assert (seen[0], found.faults) == (28, ())
 
 
 def test_ages_that_are_not_believed_are_faults(utkface):
