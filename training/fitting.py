@@ -51,7 +51,7 @@ class TrainingSet:
         Raises:
             ValueError: no step can be made: fewer images than `drop_last` demands, or than 2.
         """
-        if len(images) < (recipe.batch_size if recipe.drop_last else 2):
+        if len(images) < recipe.least_images:
             raise ValueError(f"{len(images)} images are too few to train with batches of {recipe.batch_size}")
         weights = _class_weights(labels, architecture).to(device) if recipe.class_weights else None
         return cls(torch.from_numpy(images).to(device), torch.from_numpy(labels).to(device), weights)
@@ -102,9 +102,7 @@ class Step(NamedTuple):
 
 def steps(recipe: Recipe, n_images: int) -> Iterator[Step]:
     """Yield the steps of a training in their order; the same for every seed."""
-    # A last batch of one image has no batch statistics, so it is always left out.
-    least = recipe.batch_size if recipe.drop_last else 2
-    starts = range(0, n_images - least + 1, recipe.batch_size)
+    starts = range(0, n_images - recipe.least_images + 1, recipe.batch_size)
     per_step = recipe.cosine == "step"
     n_falls = recipe.epochs * (len(starts) if per_step else 1)
     for epoch in range(recipe.epochs):

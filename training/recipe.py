@@ -43,6 +43,11 @@ class Recipe:
         _check("cosine", self.cosine in ("epoch", "step"), '"epoch" or "step"')
         _check("class_weights", type(self.class_weights) is bool, "true or false")
 
+    @property
+    def least_images(self) -> int:
+        """Images of the smallest batch that is trained on; one image alone has no batch statistics."""
+        return self.batch_size if self.drop_last else 2
+
     def to_dict(self) -> dict[str, object]:
         """Return the fields as a JSON-able dict."""
         return asdict(self)

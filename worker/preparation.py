@@ -88,7 +88,7 @@ def _prepare(phase: Phase, plan: Plan) -> Prepared:
 
 
 def _check_size(plan: Plan, bundle: Bundle) -> None:
-    least = plan.recipe.batch_size if plan.recipe.drop_last else 2
+    least = plan.recipe.least_images
     if len(bundle.retain) < least:
         raise InvalidCompetitionError(
             f"retain has {len(bundle.retain)} images; to train with this recipe takes at least {least}"
