@@ -6,7 +6,8 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
-from api import pages, problems
+from api import authorization, pages, problems
+from api.authorization import Guard
 from api.headers import SecurityHeaders
 from api.pages import routes as page_routes
 from api.routes import (
@@ -40,11 +41,12 @@ def create_app() -> FastAPI:
         max_body_size=get_settings().max_upload_bytes,
     )
     problems.install(app)
-    api = APIRouter(prefix="/api/v1")
+    api = APIRouter(prefix="/api/v1", dependencies=[Guard])
     for module in (competitions, submissions, leaderboard, references, rescoring, artifacts, workers):
         api.include_router(module.router)
     app.include_router(api)
-    app.include_router(health.router)
-    app.include_router(page_routes.router)
+    app.include_router(health.router, dependencies=[Guard])
+    app.include_router(page_routes.router, dependencies=[Guard])
+    authorization.install(app)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     return app

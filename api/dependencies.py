@@ -1,19 +1,18 @@
-"""What routes and pages ask for: a session, a user or an organizer, an upload admitted before it was read."""
+"""What routes and pages ask for: a session, who asks, what the address names, an upload that is admitted."""
 
 from collections.abc import Iterator
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Path, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
 from api import uploads
-from api.problems import ORGANIZERS_REALM
-from core import competitions, users
+from api.authorization import CurrentAccess
+from core import competitions
 from core.db import reading, transaction
-from core.errors import NotAuthenticatedError
 from core.limits import limits_of
-from core.models import Phase, User
+from core.models import Competition, Phase, Submission, Team, User
 from core.settings import get_settings
 from core.submissions import Upload
 
@@ -34,46 +33,44 @@ def _writing_session() -> Iterator[Session]:
 ReadingSession = Annotated[Session, Depends(_reading_session, scope="function")]
 WritingSession = Annotated[Session, Depends(_writing_session, scope="function")]
 
-_bearer = HTTPBearer(auto_error=False, description="The token that the organizer gave you.")
+
+def _current_user(access: CurrentAccess) -> User:
+    assert access.principal is not None, "the table says ANYONE for an address that needs somebody"
+    return access.principal.user
 
 
-def _current_user(
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> User:
-    if credentials is None:
-        raise NotAuthenticatedError("Send your token in the header `Authorization: Bearer <token>`.")
-    # A session of its own, closed at once: a slow upload must not hold a connection.
-    with reading() as session:
-        return users.authenticate(session, credentials.credentials)
+# The guard reads the address itself; parameters that look unused check and document it.
+def _named_competition(competition: Slug, access: CurrentAccess) -> Competition:  # noqa: ARG001
+    assert access.competition is not None
+    return access.competition
 
 
+def _named_phase(competition: Slug, phase: Slug, access: CurrentAccess) -> Phase:  # noqa: ARG001
+    assert access.phase is not None
+    return access.phase
+
+
+def _named_submission(submission_id: UUID, access: CurrentAccess) -> Submission:  # noqa: ARG001
+    assert access.submission is not None
+    return access.submission
+
+
+def _named_team(team_id: UUID, access: CurrentAccess) -> Team:  # noqa: ARG001
+    assert access.team is not None
+    return access.team
+
+
+# What the address names, as the guard found it: read, and detached from any session.
 CurrentUser = Annotated[User, Depends(_current_user)]
+NamedCompetition = Annotated[Competition, Depends(_named_competition)]
+NamedPhase = Annotated[Phase, Depends(_named_phase)]
+NamedSubmission = Annotated[Submission, Depends(_named_submission)]
+NamedTeam = Annotated[Team, Depends(_named_team)]
 
 
-def _organizer(user: CurrentUser) -> User:
-    users.check_organizer(user)
-    return user
-
-
-Organizer = Depends(_organizer)
-
-_basic = HTTPBasic(auto_error=False, realm=ORGANIZERS_REALM)
-
-
-def _page_organizer(credentials: Annotated[HTTPBasicCredentials | None, Depends(_basic)]) -> User:
-    name, token = (credentials.username, credentials.password) if credentials else ("", "")
-    with reading() as session:
-        return users.authenticate_organizer(session, name, token)
-
-
-PageOrganizer = Depends(_page_organizer)
-
-
-def _open_phase(competition: Slug, phase: Slug, _user: CurrentUser) -> Phase:
-    with reading() as session:
-        found = competitions.find_phase(session, competition, phase)
-        competitions.check_open(found)
-        return found
+def _open_phase(phase: NamedPhase) -> Phase:
+    competitions.check_open(phase)
+    return phase
 
 
 OpenPhase = Annotated[Phase, Depends(_open_phase)]

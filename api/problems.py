@@ -22,7 +22,6 @@ log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/static/")
-ORGANIZERS_REALM = "Lethe for organizers"
 _PASSING = (StorageError, OperationalError, InterfaceError, PoolTimeoutError)
 _HTTP_DETAILS = {
     404: "There is nothing at this address.",
@@ -59,14 +58,8 @@ def install(app: FastAPI) -> None:
 def _participant_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ParticipantError)
     problem = Problem(type=_urn(error), title=error.title, status=error.status, detail=str(error))
-    challenge = {"WWW-Authenticate": _challenge(request)} if isinstance(error, NotAuthenticatedError) else {}
+    challenge = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotAuthenticatedError) else {}
     return _respond(request, _Answer(problem, challenge))
-
-
-def _challenge(request: Request) -> str:
-    """Return what makes a program send a token, and a browser ask for a name and a password."""
-    is_program = request.url.path.startswith(_FOR_PROGRAMS)
-    return "Bearer" if is_program else f'Basic realm="{ORGANIZERS_REALM}", charset="UTF-8"'
 
 
 def _urn(error: ParticipantError) -> str:

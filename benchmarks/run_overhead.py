@@ -26,7 +26,7 @@ from sqlalchemy import select
 
 import migrations
 from benchmarks.figure import Figure, measure
-from core import competitions, db, submissions, users
+from core import accounts, competitions, db, submissions
 from core.competitions import CompetitionSpec, PhaseSpec
 from core.lifecycle import PhaseState, Verdict
 from core.models import Shard
@@ -190,7 +190,7 @@ def _take_lease(slug: str, source: str, *, n_models: int) -> Lease:
     with db.transaction() as session:
         stored = competitions.create(session, spec).phases[0]
         stored.state = PhaseState.READY
-        user = users.create_user(session, "benchmark").user
+        user = accounts.create_user(session, "benchmark").user
         submission = submissions.accept(
             session, stored, user, Upload("submission.py", source.encode())
         ).submission

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from cli.client import Client
 from cli.supervisor import InstallationError
 from cli.tables import leaderboard_table
-from core import competitions, db, users
+from core import accounts, competitions, db
 from core.errors import LetheError
 from core.models import Competition
 
@@ -95,7 +95,7 @@ def _wait_for_phase(client: Client, console: Console, watch: Callable[[], None])
 
 def _upload(url: str, participant: str, example: str) -> _Entry:
     with db.transaction() as session:
-        token = users.create_user(session, participant).token
+        token = accounts.create_user(session, participant).token
     client = Client(url, token)
     submission = client.submit(_COMPETITION, _PHASE, _EXAMPLES / f"{example}.py")
     return _Entry(participant, example, client, submission["id"])

@@ -19,7 +19,7 @@ from cli.references import references_app
 from cli.supervisor import WORKER, InstallationError, Supervisor
 from cli.tables import leaderboard_table, rescoring_line
 from cli.terminal import LOCAL_URL, Token, Url, console
-from core import competitions, db, references, rescoring, users
+from core import accounts, competitions, db, references, rescoring
 from core.inert import inert
 from core.limits import limits_of
 
@@ -98,12 +98,12 @@ def status(competition: str) -> None:
 def create_user(
     name: str,
     *,
-    organizer: Annotated[bool, typer.Option("--organizer", help="Make the user an organizer.")] = False,
+    admin: Annotated[bool, typer.Option("--admin", help="Make the user an admin.")] = False,
 ) -> None:
     """Create a user, or give one a new token; the token is shown this once."""
     with clear_errors():
         with db.transaction() as session:
-            token = users.create_user(session, name, organizer=organizer).token
+            token = accounts.create_user(session, name, admin=admin).token
         console.print(token, highlight=False, soft_wrap=True)
 
 

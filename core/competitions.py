@@ -9,7 +9,7 @@ from uuid import UUID
 import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, contains_eager, selectinload
 
 import scoring
 from core import shards
@@ -149,10 +149,16 @@ def find_phase(session: Session, competition_slug: str, phase_slug: str) -> Phas
     Raises:
         NotFoundError: there is no such competition or phase.
     """
-    for phase in find_competition(session, competition_slug).phases:
-        if phase.slug == phase_slug:
-            return phase
-    raise NotFoundError(f"There is no phase `{phase_slug}` in the competition `{competition_slug}`.")
+    query = (
+        select(Phase)
+        .join(Phase.competition)
+        .where(Competition.slug == competition_slug, Phase.slug == phase_slug)
+        .options(contains_eager(Phase.competition))
+    )
+    phase = session.scalar(query)
+    if phase is None:
+        raise NotFoundError(f"There is no phase `{phase_slug}` in a competition `{competition_slug}`.")
+    return phase
 
 
 def check_open(phase: Phase) -> None:

@@ -45,9 +45,16 @@ class NotAuthenticatedError(ParticipantError):
 
 
 class NotAllowedError(ParticipantError):
-    """The asker is known, but this is for organizers only."""
+    """The asker is known, but may not do this."""
 
     title = "Not allowed"
+    status = 403
+
+
+class NotParticipantError(ParticipantError):
+    """The asker does not take part in the competition: not yet, or no longer."""
+
+    title = "You do not take part"
     status = 403
 
 

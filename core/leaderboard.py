@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.lifecycle import SubmissionState
-from core.models import REPLICATES, Baseline, Phase, Run, Score, Submission, User
+from core.models import REPLICATES, Baseline, Phase, Score, Submission, Team
 from scoring.uncertainty import tied_with_leader
 
 
@@ -68,7 +68,7 @@ def leaderboard(session: Session, phase: Phase) -> Leaderboard:
             score=place.score,
             scores=scores[place.submission.id],
             tied_with_leader=tied.get(place.submission.id),
-            mean_run_seconds=place.mean_run_seconds,
+            mean_run_seconds=place.submission.mean_run_seconds or 0.0,
         )
         for rank, place in enumerate(places, start=1)
     ]
@@ -79,19 +79,14 @@ class _Place(NamedTuple):
     score: Score
     submission: Submission
     participant: str
-    mean_run_seconds: float
 
 
 def _best_of_each(session: Session, phase: Phase) -> list[_Place]:
-    """Return the best place of each participant, the highest score first."""
-    seconds = (
-        select(Run.submission_id, func.avg(Run.seconds).label("mean")).group_by(Run.submission_id).subquery()
-    )
+    """Return the best place of each team, the highest score first."""
     query = (
-        select(Score, Submission, User.name, seconds.c.mean)
+        select(Score, Submission, Team.name)
         .join(Submission, Score.submission_id == Submission.id)
-        .join(User, Submission.user_id == User.id)
-        .join(seconds, seconds.c.submission_id == Submission.id)
+        .join(Team, Submission.team_id == Team.id)
         .where(
             Submission.phase_id == phase.id,
             Submission.state == SubmissionState.FINISHED,
@@ -102,7 +97,7 @@ def _best_of_each(session: Session, phase: Phase) -> list[_Place]:
     best: dict[UUID, _Place] = {}
     for row in session.execute(query):
         place = _Place(*row)
-        best.setdefault(place.submission.user_id, place)
+        best.setdefault(place.submission.team_id, place)
     return list(best.values())
 
 

@@ -1,4 +1,4 @@
-"""The states of submissions, phases and worker hosts, the verdicts of a run, and legal changes of state."""
+"""Words with a fixed meaning: states, verdicts, kinds of work; and legal changes of state."""
 
 from enum import StrEnum
 
@@ -36,6 +36,48 @@ class PhaseState(StrEnum):
     PREPARING = "preparing"
     READY = "ready"
     BROKEN = "broken"
+
+
+class ParticipantState(StrEnum):
+    """Whether somebody may take part in a competition; a ban ends it."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    BANNED = "banned"
+
+
+class BoardRule(StrEnum):
+    """Which submission of a team ranks: its best, its last that finished, or the best that it selected."""
+
+    BEST = "best"
+    LAST = "last"
+    SELECTED = "selected"
+
+
+class BoardVisibility(StrEnum):
+    """What participants see of a leaderboard until its results are published: all, their own row, nothing."""
+
+    PUBLIC = "public"
+    OWN = "own"
+    HIDDEN = "hidden"
+
+
+class TokenPurpose(StrEnum):
+    """What a token in a mail is good for."""
+
+    CONFIRM_EMAIL = "confirm_email"
+    RESET_PASSWORD = "reset_password"  # noqa: S105  # a word, no password
+
+
+class Work(StrEnum):
+    """What a shard asks a worker to do."""
+
+    PREPARATION = "preparation"
+    REFERENCES = "references"
+    BASELINES = "baselines"
+    RUNS = "runs"
+    SCORING = "scoring"
+    RESCORING = "rescoring"
 
 
 class NodeState(StrEnum):

@@ -8,11 +8,11 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, undefer
 
-from core import competitions, programs, rescoring, shards
+from core import competitions, programs, rescoring, shards, teams
 from core.errors import NotFoundError, UploadTooLargeError
 from core.lifecycle import ENDED, SubmissionState, Verdict, check_transition
 from core.limits import limits_of
-from core.models import Phase, Run, Score, Shard, Submission, User, Work, utc_now
+from core.models import Phase, Run, Score, Shard, Submission, Team, User, Work, utc_now
 from core.programs import Program
 from core.storage import storage
 
@@ -53,23 +53,25 @@ class RunResult:
 def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receipt:
     """Check an upload, store it, and queue its runs.
 
-    The same bytes from the same participant in the same phase are the same submission, so a client may
+    The same bytes from the same team in the same phase are the same submission, so a client may
     safely repeat an upload whose answer it lost; only after a platform error do they count anew.
 
     Raises:
         PhaseClosedError: the phase takes no submissions now.
+        NotParticipantError: the user does not take part in the competition.
         UploadTooLargeError: the file is over the phase's cap.
         InvalidSubmissionError: the file cannot work; the message says why.
     """
     competitions.check_open(phase)
     program = _read_upload(phase, upload)
     source_sha256 = storage().put(upload.source)
-    session.execute(select(User.id).where(User.id == user.id).with_for_update())
-    earlier = _find_same(session, phase, user, source_sha256)
+    team = teams.lock(session, teams.admit(session, phase.competition, user).team_id)
+    earlier = _find_same(session, phase, team, source_sha256)
     if earlier is not None:
         return Receipt(earlier, created=False)
     submission = Submission(
         phase=phase,
+        team=team,
         user=user,
         filename=upload.filename,
         source_sha256=source_sha256,
@@ -90,12 +92,12 @@ def _read_upload(phase: Phase, upload: Upload) -> Program:
     return programs.read(upload.filename, upload.source)
 
 
-def _find_same(session: Session, phase: Phase, user: User, source_sha256: str) -> Submission | None:
+def _find_same(session: Session, phase: Phase, team: Team, source_sha256: str) -> Submission | None:
     query = (
         select(Submission)
         .where(
             Submission.phase_id == phase.id,
-            Submission.user_id == user.id,
+            Submission.team_id == team.id,
             Submission.source_sha256 == source_sha256,
             Submission.state != SubmissionState.CANCELLED,
             Submission.verdict.is_distinct_from(Verdict.PLATFORM_ERROR),
@@ -130,7 +132,11 @@ def find(session: Session, submission_id: UUID) -> Submission:
     query = (
         select(Submission)
         .where(Submission.id == submission_id)
-        .options(joinedload(Submission.user), joinedload(Submission.phase).joinedload(Phase.competition))
+        .options(
+            joinedload(Submission.user),
+            joinedload(Submission.team),
+            joinedload(Submission.phase).joinedload(Phase.competition),
+        )
     )
     submission = session.scalar(query)
     if submission is None:
@@ -226,6 +232,7 @@ def record_run(session: Session, submission_id: UUID, run_index: int, result: Ru
         fail(session, submission, verdict=result.verdict, message=message)
     elif count_runs(session, submission_id) == submission.phase.n_models:
         _move(submission, SubmissionState.SCORING)
+        submission.mean_run_seconds = seconds_spent(session, submission_id) / submission.phase.n_models
         shards.end_all(session, submission_id)
         scoring = Shard(
             work=Work.SCORING, phase_id=submission.phase_id, submission_id=submission_id, start=0, stop=1

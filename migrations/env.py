@@ -19,6 +19,22 @@ def _render(kind: str, item: Any, _autogenerate: object) -> str | Literal[False]
 
 
 def _migrate(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        _run(connection)
+        return
+    # SQLite changes a table by copying it, while others refer to it. The switch works outside a transaction.
+    driver = connection.connection.dbapi_connection
+    assert driver is not None
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        _run(connection)
+        assert not driver.execute("PRAGMA foreign_key_check").fetchall()
+    finally:
+        if not connection.invalidated:
+            driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response, status
 from starlette.responses import HTMLResponse
 
-from api.dependencies import PageOrganizer, ReadingSession, Slug
+from api.dependencies import NamedPhase, ReadingSession
 from api.pages.board import read_board
 from api.pages.rendering import render
 from api.worker_schemas import UnservedAnswer, WorkerAnswer
@@ -18,9 +18,9 @@ def show_home(request: Request, session: ReadingSession) -> Response:
     return render(request, "home.html", competitions=competitions.list_competitions(session))
 
 
-@router.get("/organizers/workers", dependencies=[PageOrganizer])
+@router.get("/organizers/workers")
 def show_workers(request: Request, session: ReadingSession) -> Response:
-    """Show organizers which worker hosts there are, why one takes no work, and what no one takes."""
+    """Show admins which worker hosts there are, why one takes no work, and what no one takes."""
     workers = [WorkerAnswer.of(node) for node in nodes.list_nodes(session)]
     unserved = [UnservedAnswer.of(waiting) for waiting in nodes.list_unserved(session)]
     headers = {"Cache-Control": "no-store"}
@@ -28,21 +28,15 @@ def show_workers(request: Request, session: ReadingSession) -> Response:
 
 
 @router.get("/competitions/{competition}/phases/{phase}/leaderboard")
-def show_leaderboard_page(
-    request: Request, competition: Slug, phase: Slug, session: ReadingSession
-) -> Response:
+def show_leaderboard_page(request: Request, phase: NamedPhase, session: ReadingSession) -> Response:
     """Show the leaderboard of a phase; the page keeps itself up to date."""
-    found = competitions.find_phase(session, competition, phase)
-    return render(request, "leaderboard.html", phase=found, board=read_board(session, found))
+    return render(request, "leaderboard.html", phase=phase, board=read_board(session, phase))
 
 
 @router.get("/competitions/{competition}/phases/{phase}/leaderboard/board")
-def show_board(
-    request: Request, competition: Slug, phase: Slug, session: ReadingSession, version: str = ""
-) -> Response:
+def show_board(request: Request, phase: NamedPhase, session: ReadingSession, version: str = "") -> Response:
     """Answer the page's poll: the board, or nothing when it shows this version already."""
-    found = competitions.find_phase(session, competition, phase)
-    board = read_board(session, found)
+    board = read_board(session, phase)
     if board.version == version:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
-    return render(request, "board.html", phase=found, board=board)
+    return render(request, "board.html", phase=phase, board=board)

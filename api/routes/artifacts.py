@@ -1,16 +1,14 @@
 """What a submission was scored from and the report on it, for organizers."""
 
-from uuid import UUID
-
 from fastapi import APIRouter, Response, status
 
 from api import problems
-from api.dependencies import Organizer, ReadingSession
+from api.dependencies import NamedSubmission, ReadingSession
 from core import submissions
 from core.errors import NotAllowedError, NotAuthenticatedError, NotFoundError
 from core.storage import storage
 
-router = APIRouter(prefix="/submissions/{submission_id}", tags=["artifacts"], dependencies=[Organizer])
+router = APIRouter(prefix="/submissions/{submission_id}", tags=["artifacts"])
 
 _FILE = "application/octet-stream"
 
@@ -28,12 +26,12 @@ def _responses(media_type: str, description: str) -> dict[int | str, dict[str, o
     response_class=Response,
     responses=_responses(_FILE, "safetensors; `python -m scoring` reads it"),
 )
-def download_artifact(submission_id: UUID, session: ReadingSession) -> Response:
+def download_artifact(submission: NamedSubmission, session: ReadingSession) -> Response:
     """Return the one file that all scores of a submission can be computed from again."""
-    sha256 = submissions.find_artifact_sha256(session, submissions.find(session, submission_id).id)
+    sha256 = submissions.find_artifact_sha256(session, submission.id)
     if sha256 is None:
-        raise NotFoundError(f"Submission {submission_id} has no artifact: it has not been scored from one.")
-    disposition = f'attachment; filename="{submission_id}.safetensors"'
+        raise NotFoundError(f"Submission {submission.id} has no artifact: it has not been scored from one.")
+    disposition = f'attachment; filename="{submission.id}.safetensors"'
     return Response(storage().get(sha256), media_type=_FILE, headers={"Content-Disposition": disposition})
 
 
@@ -43,9 +41,9 @@ def download_artifact(submission_id: UUID, session: ReadingSession) -> Response:
     response_class=Response,
     responses=_responses("application/json", "The report"),
 )
-def show_report(submission_id: UUID, session: ReadingSession) -> Response:
+def show_report(submission: NamedSubmission, session: ReadingSession) -> Response:
     """Return all that was found out about a submission under the version that ranks."""
-    score = submissions.find_score(session, submissions.find(session, submission_id))
+    score = submissions.find_score(session, submission)
     if score is None or score.report_sha256 is None:
-        raise NotFoundError(f"Submission {submission_id} has no report: it has not been scored with one.")
+        raise NotFoundError(f"Submission {submission.id} has no report: it has not been scored with one.")
     return Response(storage().get(score.report_sha256), media_type="application/json")

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from api import problems
-from api.dependencies import ReadingSession, Slug
+from api.dependencies import NamedCompetition, NamedPhase, ReadingSession
 from api.schemas import CompetitionAnswer, CompetitionList, PhaseAnswer
 from core import competitions, references
 from core.errors import NotFoundError, PhaseClosedError
@@ -20,19 +20,18 @@ def list_competitions(session: ReadingSession) -> CompetitionList:
 
 
 @router.get("/{competition}", summary="Show a competition", responses=problems.document(NotFoundError))
-def show_competition(competition: Slug, session: ReadingSession) -> CompetitionAnswer:
+def show_competition(competition: NamedCompetition) -> CompetitionAnswer:
     """Return one competition with its phases."""
-    return CompetitionAnswer.of(competitions.find_competition(session, competition))
+    return CompetitionAnswer.of(competition)
 
 
 @router.get(
     "/{competition}/phases/{phase}", summary="Show a phase", responses=problems.document(NotFoundError)
 )
-def show_phase(competition: Slug, phase: Slug, session: ReadingSession) -> PhaseAnswer:
+def show_phase(phase: NamedPhase, session: ReadingSession) -> PhaseAnswer:
     """Return one phase: its limits, how far it is prepared, and whether it takes submissions now."""
-    found = competitions.find_phase(session, competition, phase)
-    progress = references.preparation_progress(session, found)
-    return PhaseAnswer.of(found, progress=progress, closed_because=_why_closed(found))
+    progress = references.preparation_progress(session, phase)
+    return PhaseAnswer.of(phase, progress=progress, closed_because=_why_closed(phase))
 
 
 def _why_closed(phase: Phase) -> str | None:

@@ -6,9 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response, status
 
 from api import problems
-from api.dependencies import ReadingSession, Slug
+from api.dependencies import NamedPhase, ReadingSession
 from api.leaderboard_schemas import LeaderboardAnswer
-from core.competitions import find_phase
 from core.errors import NotFoundError
 from core.leaderboard import leaderboard
 
@@ -25,14 +24,12 @@ router = APIRouter(tags=["leaderboard"])
     },
 )
 def show_leaderboard(
-    competition: Slug,
-    phase: Slug,
+    phase: NamedPhase,
     session: ReadingSession,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Return the best submission of each participant, ranked, and the ceiling and floor of the phase."""
-    found = find_phase(session, competition, phase)
-    body = LeaderboardAnswer.of(found, leaderboard(session, found)).model_dump_json().encode()
+    body = LeaderboardAnswer.of(phase, leaderboard(session, phase)).model_dump_json().encode()
     headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"'}
     if headers["ETag"] in (if_none_match or ""):
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)

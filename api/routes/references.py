@@ -4,36 +4,33 @@ from fastapi import APIRouter, status
 from sqlalchemy.orm import Session
 
 from api import problems
-from api.dependencies import Organizer, ReadingSession, Slug, WritingSession
+from api.dependencies import NamedPhase, ReadingSession, WritingSession
 from api.reference_schemas import ReferencesAnswer
 from core import references
-from core.competitions import find_phase
 from core.errors import NotAllowedError, NotAuthenticatedError, NotFoundError
 from core.models import Phase
 
 router = APIRouter(
     prefix="/competitions/{competition}/phases/{phase}/references",
     tags=["references"],
-    dependencies=[Organizer],
     responses=problems.document(NotAuthenticatedError, NotAllowedError, NotFoundError),
 )
 
 
 @router.post("", summary="Build the missing reference models", status_code=status.HTTP_202_ACCEPTED)
-def request_references(competition: Slug, phase: Slug, session: WritingSession) -> ReferencesAnswer:
+def request_references(phase: NamedPhase, session: WritingSession) -> ReferencesAnswer:
     """Enqueue what the phase lacks to open: its original model, reference models, baselines.
 
     What is stored, or under way, is not made again. A phase that broke is in preparation again.
     """
-    found = find_phase(session, competition, phase)
-    references.request(session, found.id)
-    return _answer(session, found)
+    references.request(session, phase.id)
+    return _answer(session, session.get_one(Phase, phase.id))
 
 
 @router.get("", summary="Follow the reference models")
-def show_references(competition: Slug, phase: Slug, session: ReadingSession) -> ReferencesAnswer:
+def show_references(phase: NamedPhase, session: ReadingSession) -> ReferencesAnswer:
     """Return how many reference models there are, what one takes, and how long the others will take."""
-    return _answer(session, find_phase(session, competition, phase))
+    return _answer(session, phase)
 
 
 def _answer(session: Session, phase: Phase) -> ReferencesAnswer:

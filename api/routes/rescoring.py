@@ -4,10 +4,9 @@ from fastapi import APIRouter, status
 from sqlalchemy.orm import Session
 
 from api import problems
-from api.dependencies import Organizer, ReadingSession, Slug, WritingSession
+from api.dependencies import NamedPhase, ReadingSession, WritingSession
 from api.schemas import RescoringAnswer, RescoringRequest
 from core import rescoring
-from core.competitions import find_phase
 from core.errors import (
     NotAllowedError,
     NotAuthenticatedError,
@@ -20,7 +19,6 @@ from core.models import Phase
 router = APIRouter(
     prefix="/competitions/{competition}/phases/{phase}/rescore",
     tags=["rescoring"],
-    dependencies=[Organizer],
 )
 
 
@@ -37,15 +35,14 @@ router = APIRouter(
     ),
 )
 def request_rescoring(
-    competition: Slug, phase: Slug, wanted: RescoringRequest, session: WritingSession
+    phase: NamedPhase, wanted: RescoringRequest, session: WritingSession
 ) -> RescoringAnswer:
     """Enqueue the scores that the phase lacks under that version; it ranks once none is missing.
 
     Old scores stay. Asking again while it is under way changes nothing; after a failure it retries.
     """
-    found = find_phase(session, competition, phase)
-    rescoring.request(session, found.id, wanted.scoring_version)
-    return _answer(session, found)
+    rescoring.request(session, phase.id, wanted.scoring_version)
+    return _answer(session, session.get_one(Phase, phase.id))
 
 
 @router.get(
@@ -53,9 +50,9 @@ def request_rescoring(
     summary="Follow a rescoring",
     responses=problems.document(NotAuthenticatedError, NotAllowedError, NotFoundError),
 )
-def show_rescoring(competition: Slug, phase: Slug, session: ReadingSession) -> RescoringAnswer:
+def show_rescoring(phase: NamedPhase, session: ReadingSession) -> RescoringAnswer:
     """Return under which version the phase is scored, and how far a rescoring is, or what of it failed."""
-    return _answer(session, find_phase(session, competition, phase))
+    return _answer(session, phase)
 
 
 def _answer(session: Session, phase: Phase) -> RescoringAnswer:

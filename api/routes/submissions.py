@@ -1,14 +1,20 @@
 """Submissions: uploaded, and followed by their owner."""
 
 import sys
-from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
 from sqlalchemy.orm import Session
 from starlette.responses import PlainTextResponse
 
 from api import disclosure, problems, uploads
-from api.dependencies import AdmittedUpload, CurrentUser, OpenPhase, ReadingSession, WritingSession
+from api.dependencies import (
+    AdmittedUpload,
+    CurrentUser,
+    NamedSubmission,
+    OpenPhase,
+    ReadingSession,
+    WritingSession,
+)
 from api.schemas import RunAnswer, RunList, SubmissionAnswer
 from core import submissions
 from core.errors import (
@@ -18,7 +24,7 @@ from core.errors import (
     PhaseClosedError,
     UploadTooLargeError,
 )
-from core.models import Submission, User
+from core.models import Submission
 
 router = APIRouter(tags=["submissions"])
 
@@ -70,9 +76,9 @@ def upload_submission(
     summary="Follow a submission",
     responses=problems.document(NotAuthenticatedError, NotFoundError),
 )
-def show_submission(submission_id: UUID, user: CurrentUser, session: ReadingSession) -> SubmissionAnswer:
+def show_submission(submission: NamedSubmission, session: ReadingSession) -> SubmissionAnswer:
     """Return where a submission of yours stands, and its score once it has one."""
-    return _answer(session, _find_own(session, submission_id, user))
+    return _answer(session, submission)
 
 
 @router.get(
@@ -80,9 +86,8 @@ def show_submission(submission_id: UUID, user: CurrentUser, session: ReadingSess
     summary="List the runs of a submission",
     responses=problems.document(NotAuthenticatedError, NotFoundError),
 )
-def list_runs(submission_id: UUID, user: CurrentUser, session: ReadingSession) -> RunList:
+def list_runs(submission: NamedSubmission, session: ReadingSession) -> RunList:
     """Return the runs of a submission of yours that have ended; a hidden phase shows only which failed."""
-    submission = _find_own(session, submission_id, user)
     runs = disclosure.runs(
         submission, submissions.list_runs(session, submission.id, with_logs=submission.phase.show_logs)
     )
@@ -97,24 +102,15 @@ def list_runs(submission_id: UUID, user: CurrentUser, session: ReadingSession) -
     response_class=PlainTextResponse,
     responses=problems.document(NotAuthenticatedError, NotFoundError),
 )
-def read_log(submission_id: UUID, user: CurrentUser, session: ReadingSession) -> Response:
+def read_log(submission: NamedSubmission, session: ReadingSession) -> Response:
     """Return the logs of a submission of yours, run after run, as inert text: of a hidden phase nothing.
 
     Control characters are written out, so that the text is harmless in a terminal too.
     """
-    submission = _find_own(session, submission_id, user)
     text = disclosure.log_text(
         submission, submissions.list_runs(session, submission.id, with_logs=submission.phase.show_logs)
     )
     return PlainTextResponse(text, headers={"Content-Security-Policy": "default-src 'none'; sandbox"})
-
-
-def _find_own(session: Session, submission_id: UUID, user: User) -> Submission:
-    submission = submissions.find(session, submission_id)
-    if submission.user_id != user.id:
-        # The same words as for an id that does not exist.
-        raise NotFoundError(f"There is no submission {submission_id}.")
-    return submission
 
 
 def _answer(session: Session, submission: Submission) -> SubmissionAnswer:

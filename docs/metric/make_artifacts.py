@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from cli.client import Client
 from cli.supervisor import Supervisor
-from core import competitions, db, users
+from core import accounts, competitions, db
 from core.models import Competition
 
 _HERE = Path(__file__).parent
@@ -52,7 +52,7 @@ def _create_competition() -> None:
 
 def _client(supervisor: Supervisor, name: str, *, is_organizer: bool = False) -> Client:
     with db.transaction() as session:
-        token = users.create_user(session, name, organizer=is_organizer).token
+        token = accounts.create_user(session, name, admin=is_organizer).token
     return Client(supervisor.url, token)
 
 

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from core import competitions, db, queue, users
+from core import accounts, competitions, db, queue
 from core.competitions import CompetitionSpec
 from core.lifecycle import PhaseState
 from tests.support.api import Participant
@@ -80,9 +80,9 @@ def competition(make_competition: Callable[..., None]) -> None:
 def make_participant(client: TestClient) -> Callable[..., Participant]:
     """Return a function that creates a user with a token."""
 
-    def make(name: str, *, organizer: bool = False) -> Participant:
+    def make(name: str, *, admin: bool = False) -> Participant:
         with db.transaction() as session:
-            made = users.create_user(session, name, organizer=organizer)
+            made = accounts.create_user(session, name, admin=admin)
         return Participant(made.user, {"Authorization": f"Bearer {made.token}"})
 
     return make
@@ -97,4 +97,4 @@ def ada(make_participant: Callable[[str], Participant]) -> Participant:
 @pytest.fixture
 def olga(make_participant: Callable[..., Participant]) -> Participant:
     """Create the organizer `olga`."""
-    return make_participant("olga", organizer=True)
+    return make_participant("olga", admin=True)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import scoring
 from cli.main import app
 from cli.supervisor import Service, _free_port
-from core import db, rescoring, users
+from core import accounts, db, rescoring
 from core.models import Phase
 from tests.support.competition import make_phase
 
@@ -51,18 +51,18 @@ def test_create_competition_wrong_file_names_the_fault(home: Path, tmp_path: Pat
 def test_create_user_prints_a_token_that_works(home: Path) -> None:
     token = runner.invoke(app, ["create-user", "ann"]).stdout.strip()
     with db.reading() as session:
-        assert users.authenticate(session, token).name == "ann"
+        assert accounts.authenticate(session, token).user.name == "ann"
 
 
-def test_create_user_is_an_organizer_when_asked_and_stays_one(home: Path) -> None:
-    def is_organizer(*options: str) -> bool:
+def test_create_user_is_an_admin_when_asked_and_stays_one(home: Path) -> None:
+    def is_admin(*options: str) -> bool:
         token = runner.invoke(app, ["create-user", "ann", *options]).stdout.strip()
         with db.reading() as session:
-            return users.authenticate(session, token).is_organizer
+            return accounts.authenticate(session, token).user.is_admin
 
-    assert not is_organizer()
-    assert is_organizer("--organizer")
-    assert is_organizer()
+    assert not is_admin()
+    assert is_admin("--admin")
+    assert is_admin()
 
 
 def test_status_says_how_far_a_rescoring_is_and_what_of_it_failed(

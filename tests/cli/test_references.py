@@ -12,7 +12,7 @@ from api.app import create_app
 from cli import references
 from cli.client import Client
 from cli.main import app
-from core import competitions, db, queue, users
+from core import accounts, competitions, db, queue
 from core.lifecycle import PhaseState
 from core.models import Phase, Shard
 from tests.support.competition import make_phase
@@ -29,7 +29,7 @@ def url(home: Path, sent: list[queue.Message], monkeypatch: pytest.MonkeyPatch) 
 
 def _lethe(url: str, *arguments: str, organizer: bool = True) -> Result:
     with db.transaction() as session:
-        token = users.create_user(session, f"user-{organizer}", organizer=organizer).token
+        token = accounts.create_user(session, f"user-{organizer}", admin=organizer).token
     return CliRunner().invoke(app, ["references", *arguments], env={"LETHE_TOKEN": token, "LETHE_URL": url})
 
 
@@ -102,7 +102,7 @@ def test_build_without_watching_asks_and_ends(url: str) -> None:
 )
 def test_references_refused_say_why(url: str, arguments: list[str], organizer: bool, words: str) -> None:
     make_phase()
-    ended = _lethe(url, *arguments, organizer=organizer)
+    ended = _lethe(url, *arguments, admin=organizer)
     assert ended.exit_code == 1
     assert words in ended.stderr
 

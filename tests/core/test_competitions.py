@@ -70,7 +70,7 @@ def test_find_phase_unknown_raises() -> None:
     with db.reading() as session:
         with pytest.raises(NotFoundError, match="no phase `final`"):
             competitions.find_phase(session, "demo", "final")
-        with pytest.raises(NotFoundError, match="no competition `other`"):
+        with pytest.raises(NotFoundError, match="in a competition `other`"):
             competitions.find_phase(session, "other", "check")
 
 

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select
 
-from core import db, queue, submissions, users
+from core import accounts, db, queue, submissions
 from core.errors import IllegalTransitionError, InvalidSubmissionError, PhaseClosedError, UploadTooLargeError
 from core.lifecycle import SubmissionState, Verdict, check_transition
 from core.models import Phase, Run, Score, Shard, Submission, Work
@@ -39,7 +39,7 @@ def test_accept_rolled_back_sends_nothing(sent: list[queue.Message]) -> None:
     phase = make_phase()
     sent.clear()
     with pytest.raises(RuntimeError), db.transaction() as session:
-        owner = users.create_user(session, "ann").user
+        owner = accounts.create_user(session, "ann").user
         submissions.accept(session, session.get_one(Phase, phase.id), owner, Upload("a.py", HONEST))
         raise RuntimeError
     assert sent == []
@@ -76,7 +76,7 @@ def test_accept_same_bytes_after_platform_error_counts_anew() -> None:
 def test_accept_same_bytes_at_once_is_one_submission(sent: list[queue.Message]) -> None:
     phase = make_phase()
     with db.transaction() as session:
-        owner = users.create_user(session, "ann").user
+        owner = accounts.create_user(session, "ann").user
     start = threading.Barrier(4)
 
     def upload() -> None:
@@ -107,7 +107,7 @@ def test_accept_same_bytes_at_once_is_one_submission(sent: list[queue.Message]) 
 def test_accept_refuses(changes: dict[str, object], upload: Upload, error: type[Exception]) -> None:
     phase = make_phase(**changes)  # type: ignore[arg-type]
     with pytest.raises(error), db.transaction() as session:
-        owner = users.create_user(session, "ann").user
+        owner = accounts.create_user(session, "ann").user
         submissions.accept(session, session.get_one(Phase, phase.id), owner, upload)
 
 

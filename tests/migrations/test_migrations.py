@@ -88,7 +88,7 @@ def test_upgrade_of_the_first_tables_keeps_their_rows(empty_engine: Engine) -> N
             connection.execute(text(statement), values)
     migrations.upgrade(empty_engine)
     with Session(empty_engine) as session:
-        assert not session.get_one(User, _ID).is_organizer
+        assert not session.get_one(User, _ID).is_admin
         phase = session.get_one(Phase, _ID)
         assert (phase.scoring_version, phase.rescoring_version) == ("neurips2023-1", None)
         assert (phase.rescoring_problem, phase.secret) == ("", b"s" * 32)

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from starlette.types import ASGIApp, Message
 
-from core import competitions, db, submissions
+from core import competitions, db, submissions, teams
 from core.lifecycle import SubmissionState, Verdict
 from core.models import Baseline, Run, Score, Submission, User
 from tests.support.competition import numbers
@@ -51,6 +51,7 @@ def add_finished(
         phase = competitions.find_phase(session, "faces", phase_slug)
         submission = Submission(
             phase_id=phase.id,
+            team_id=teams.admit(session, phase.competition, user).team_id,
             user_id=user.id,
             filename=filename,
             source_sha256="0" * 64,
@@ -59,6 +60,7 @@ def add_finished(
             verdict=Verdict.OK,
             created_at=created_at,
             ended_at=created_at + timedelta(minutes=5),
+            mean_run_seconds=seconds,
         )
         session.add(submission)
         session.flush()

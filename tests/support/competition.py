@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import update
 
-from core import competitions, db, submissions, users
+from core import accounts, competitions, db, submissions
 from core.competitions import CompetitionSpec, PhaseSpec
 from core.lifecycle import PhaseState, Verdict
 from core.models import Phase, Score, Shard, Submission
@@ -31,7 +31,7 @@ def make_phase(*, ready: bool = True, **changes: object) -> Phase:
 def make_submission(phase: Phase, *, user: str = "ann", source: bytes = HONEST) -> Submission:
     """Upload a submission to a phase that is ready."""
     with db.transaction() as session:
-        owner = users.create_user(session, user).user
+        owner = accounts.create_user(session, user).user
         phase = session.get_one(Phase, phase.id)
         return submissions.accept(session, phase, owner, Upload("submission.py", source)).submission
 

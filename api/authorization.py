@@ -1,0 +1,206 @@
+"""Who may do what: one table of all addresses, and the guard that holds every request against it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, NamedTuple
+from uuid import UUID
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.routing import APIRoute, iter_route_contexts
+from sqlalchemy.orm import Session
+
+from api.identity import MaybePrincipal
+from core import access, competitions, submissions
+from core.access import Principal, Scope
+from core.db import reading
+from core.errors import NotAllowedError, NotAuthenticatedError, NotFoundError
+from core.models import Competition, Phase, Submission, Team
+
+
+class Audience(StrEnum):
+    """Whom an address is for; each admits an admin too, but for BROWSER."""
+
+    ANYONE = "anyone"
+    """Without signing in. Of a competition that is not published: its organizers."""
+    SIGNED_IN = "signed in"
+    BROWSER = "signed in with a password, not with a token"
+    MEMBER = "a member of the team that the submission or team in the address is, or belongs to"
+    MEMBER_OR_ORGANIZER = "such a member, or an organizer of the competition"
+    ORGANIZER = "an organizer of the competition that the address is in"
+    ADMIN = "an admin"
+
+
+class Rule(NamedTuple):
+    """Whom an address is for, and the scope that a token needs there."""
+
+    audience: Audience
+    scope: Scope = Scope.READ
+
+
+_anyone = Rule(Audience.ANYONE)
+_signed_in = Rule(Audience.SIGNED_IN)
+_submits = Rule(Audience.SIGNED_IN, Scope.SUBMIT)
+_member = Rule(Audience.MEMBER_OR_ORGANIZER)
+_organizer = Rule(Audience.ORGANIZER, Scope.ORGANIZE)
+_admin = Rule(Audience.ADMIN, Scope.ADMIN)
+
+_V1 = "/api/v1"
+_COMPETITION = f"{_V1}/competitions/{{competition}}"
+_PHASE = f"{_COMPETITION}/phases/{{phase}}"
+_SUBMISSION = f"{_V1}/submissions/{{submission_id}}"
+
+TABLE: dict[str, Rule] = {
+    "GET /healthz": _anyone,
+    "GET /readyz": _anyone,
+    f"GET {_V1}/competitions": _anyone,
+    f"GET {_COMPETITION}": _anyone,
+    f"GET {_PHASE}": _anyone,
+    f"GET {_PHASE}/leaderboard": _anyone,
+    f"POST {_PHASE}/submissions": _submits,
+    f"GET {_SUBMISSION}": _member,
+    f"GET {_SUBMISSION}/runs": _member,
+    f"GET {_SUBMISSION}/log": _member,
+    f"GET {_SUBMISSION}/artifact": _organizer,
+    f"GET {_SUBMISSION}/report": _organizer,
+    f"GET {_PHASE}/references": _organizer,
+    f"POST {_PHASE}/references": _organizer,
+    f"GET {_PHASE}/rescore": _organizer,
+    f"POST {_PHASE}/rescore": _organizer,
+    f"GET {_V1}/workers": _admin,
+    # Pages
+    "GET /": _anyone,
+    "GET /organizers/workers": _admin,
+    "GET /competitions/{competition}/phases/{phase}/leaderboard": _anyone,
+    "GET /competitions/{competition}/phases/{phase}/leaderboard/board": _anyone,
+}
+"""Every address, by method and template. The application refuses to start with one that is not named here."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """A request that may be carried out: who asks, and what its address names.
+
+    Attributes:
+        principal: who asks; None is nobody who signed in.
+        competition: the one that the address names or its object is in.
+        phase: likewise, with its competition.
+        submission: with its user and phase.
+        team: the one that the address names, or whose the submission is.
+        is_organizer: of that competition.
+    """
+
+    principal: Principal | None
+    competition: Competition | None = None
+    phase: Phase | None = None
+    submission: Submission | None = None
+    team: Team | None = None
+    is_organizer: bool = False
+
+
+def guard(request: Request, principal: MaybePrincipal) -> Access:
+    """Look up what the address names, and admit whom the table admits.
+
+    Raises:
+        NotAuthenticatedError: nobody is signed in, and the address is not for anyone.
+        NotFoundError: the address names nothing, or nothing that is the asker's to see.
+        NotAllowedError: the asker may see it, but not do this; or the token has not the scope.
+    """
+    rule: Rule = request.app.state.rules[request.scope["endpoint"], request.method]
+    if principal is None and rule.audience is not Audience.ANYONE:
+        raise NotAuthenticatedError("Sign in, or send a token in the header `Authorization: Bearer <token>`.")
+    if principal is not None and rule.scope not in principal.scopes:
+        raise NotAllowedError(f"This token may not be used here: it lacks the scope `{rule.scope}`.")
+    # A session of its own, closed at once: a slow upload must not hold a connection.
+    with reading() as session:
+        found = _look_up(session, request.path_params, principal)
+        _check(session, rule.audience, found)
+    request.state.access = found
+    return found
+
+
+Guard = Depends(guard)
+CurrentAccess = Annotated[Access, Guard]
+
+
+def install(app: FastAPI) -> None:
+    """Give every route of the application its rules; call it after the last one was added.
+
+    Raises:
+        RuntimeError: the table does not name exactly the addresses that there are.
+    """
+    there = set[str]()
+    rules: dict[tuple[object, str], Rule] = {}
+    for context in iter_route_contexts(app.routes):
+        if isinstance(context.original_route, APIRoute):
+            for method in context.methods or ():
+                address = f"{method} {context.path}"
+                there.add(address)
+                if address in TABLE:
+                    rules[context.endpoint, method] = TABLE[address]
+    if there != TABLE.keys():
+        raise RuntimeError(
+            f"not in the table of who may do what: {sorted(there - TABLE.keys())}; "
+            f"in it, but no address: {sorted(TABLE.keys() - there)}"
+        )
+    app.state.rules = rules
+
+
+def _look_up(session: Session, names: dict[str, str], principal: Principal | None) -> Access:
+    submission = team = phase = competition = None
+    if "submission_id" in names:
+        submission = submissions.find(session, _id(names["submission_id"]))
+        phase, team = submission.phase, submission.team
+        competition = phase.competition
+    elif "team_id" in names:
+        team = session.get(Team, _id(names["team_id"]))
+        if team is None:
+            raise NotFoundError(f"There is no team {names['team_id']}.")
+        competition = session.get_one(Competition, team.competition_id)
+    elif "phase" in names:
+        phase = competitions.find_phase(session, names["competition"], names["phase"])
+        competition = phase.competition
+    elif "competition" in names:
+        competition = competitions.find_competition(session, names["competition"])
+    organizes = (
+        principal is not None
+        and competition is not None
+        and access.is_organizer(session, principal.user, competition.id)
+    )
+    return Access(principal, competition, phase, submission, team, organizes)
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise NotFoundError("There is nothing at this address.") from error
+
+
+def _check(session: Session, audience: Audience, found: Access) -> None:
+    competition, principal = found.competition, found.principal
+    if competition is not None and not competition.published and not found.is_organizer:
+        raise NotFoundError(f"There is no competition `{competition.slug}`.")
+    if audience is Audience.ANYONE or principal is None:
+        return
+    is_admin = principal.user.is_admin
+    if audience is Audience.BROWSER and principal.session_id is None:
+        raise NotAllowedError("Sign in with your password for this; a token does not do.")
+    if audience is Audience.ADMIN and not is_admin:
+        raise NotAllowedError("Only admins may do this.")
+    owned = found.team is not None and not access.is_member(session, principal.user.id, found.team.id)
+    if audience in {Audience.MEMBER, Audience.MEMBER_OR_ORGANIZER} and owned:
+        if audience is Audience.MEMBER_OR_ORGANIZER and found.is_organizer:
+            return
+        raise NotFoundError(_nothing(found))
+    if audience is Audience.ORGANIZER and not found.is_organizer:
+        if found.submission is not None and owned:
+            raise NotFoundError(_nothing(found))
+        raise NotAllowedError("Only organizers of the competition may do this.")
+
+
+def _nothing(found: Access) -> str:
+    """Return the same words as for an id that does not exist."""
+    if found.submission is not None:
+        return f"There is no submission {found.submission.id}."
+    assert found.team is not None
+    return f"There is no team {found.team.id}."

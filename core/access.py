@@ -1,0 +1,64 @@
+"""Who asks, and what they are in a competition: participant, member of a team, organizer, admin."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from core.lifecycle import ParticipantState
+from core.models import Organizer, Participant, User
+
+
+class Scope(StrEnum):
+    """What a token may be used for; one that may do more does not thereby do less."""
+
+    READ = "read"
+    SUBMIT = "submit"
+    ORGANIZE = "organize"
+    ADMIN = "admin"
+
+
+ALL_SCOPES = frozenset(Scope)
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Somebody who has proved who they are.
+
+    Attributes:
+        user: the account.
+        scopes: what the proof may be used for.
+        session_id: the browser session, where it was a cookie; None for a token.
+    """
+
+    user: User
+    scopes: frozenset[Scope]
+    session_id: UUID | None = None
+
+
+def is_organizer(session: Session, user: User, competition_id: UUID) -> bool:
+    """Return whether the user runs the competition; an admin runs them all."""
+    runs_it = select(Organizer.id).where(
+        Organizer.user_id == user.id, Organizer.competition_id == competition_id
+    )
+    return user.is_admin or session.scalar(runs_it) is not None
+
+
+def find_participant(session: Session, user_id: UUID, competition_id: UUID) -> Participant | None:
+    """Return somebody's part in a competition, with the team, whatever its state; None if there is none."""
+    query = select(Participant).where(
+        Participant.user_id == user_id, Participant.competition_id == competition_id
+    )
+    return session.scalar(query.options(joinedload(Participant.team)))
+
+
+def is_member(session: Session, user_id: UUID, team_id: UUID) -> bool:
+    """Return whether the user is in the team and not banned."""
+    query = select(Participant.id).where(
+        Participant.user_id == user_id,
+        Participant.team_id == team_id,
+        Participant.state != ParticipantState.BANNED,
+    )
+    return session.scalar(query) is not None
