@@ -1,5 +1,6 @@
 """Who may do what: one table of all addresses, and the guard that holds every request against it."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, NamedTuple
@@ -15,6 +16,8 @@ from core.access import Principal, Scope
 from core.db import reading
 from core.errors import NotAllowedError, NotAuthenticatedError, NotFoundError
 from core.models import Competition, Phase, Submission, Team
+
+SLUG = re.compile(r"[a-z0-9-]{1,64}")
 
 
 class Audience(StrEnum):
@@ -44,6 +47,7 @@ _member = Rule(Audience.MEMBER_OR_ORGANIZER)
 _organizer = Rule(Audience.ORGANIZER, Scope.ORGANIZE)
 _admin = Rule(Audience.ADMIN, Scope.ADMIN)
 
+_NOTHING = "There is nothing at this address."
 _V1 = "/api/v1"
 _COMPETITION = f"{_V1}/competitions/{{competition}}"
 _PHASE = f"{_COMPETITION}/phases/{{phase}}"
@@ -157,10 +161,10 @@ def _look_up(session: Session, names: dict[str, str], principal: Principal | Non
             raise NotFoundError(f"There is no team {names['team_id']}.")
         competition = session.get_one(Competition, team.competition_id)
     elif "phase" in names:
-        phase = competitions.find_phase(session, names["competition"], names["phase"])
+        phase = competitions.find_phase(session, _slug(names["competition"]), _slug(names["phase"]))
         competition = phase.competition
     elif "competition" in names:
-        competition = competitions.find_competition(session, names["competition"])
+        competition = competitions.find_competition(session, _slug(names["competition"]))
     organizes = (
         principal is not None
         and competition is not None
@@ -173,7 +177,13 @@ def _id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise NotFoundError("There is nothing at this address.") from error
+        raise NotFoundError(_NOTHING) from error
+
+
+def _slug(text: str) -> str:
+    if not SLUG.fullmatch(text):
+        raise NotFoundError(_NOTHING)
+    return text
 
 
 def _check(session: Session, audience: Audience, found: Access) -> None:

