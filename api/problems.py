@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -15,8 +16,15 @@ from starlette.responses import JSONResponse, Response
 
 from api.headers import SECURITY_HEADERS
 from api.pages.rendering import render
-from api.schemas import Problem
-from core.errors import NotAuthenticatedError, NotFoundError, ParticipantError, PlatformError, StorageError
+from api.schemas import Fault, Problem
+from core.errors import (
+    InvalidRequestError,
+    NotAuthenticatedError,
+    NotFoundError,
+    ParticipantError,
+    PlatformError,
+    StorageError,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -57,13 +65,16 @@ def install(app: FastAPI) -> None:
 
 def _participant_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ParticipantError)
-    problem = Problem(type=_urn(error), title=error.title, status=error.status, detail=str(error))
-    challenge = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotAuthenticatedError) else {}
-    return _respond(request, _Answer(problem, challenge))
+    problem = Problem(type=type_of(type(error)), title=error.title, status=error.status, detail=str(error))
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotAuthenticatedError) else {}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(max(error.retry_after_s, 1))
+    return _respond(request, _Answer(problem, headers))
 
 
-def _urn(error: ParticipantError) -> str:
-    name = type(error).__name__.removesuffix("Error")
+def type_of(error: type[ParticipantError]) -> str:
+    """Return the `type` of the problems that these errors become; it never changes."""
+    name = error.__name__.removesuffix("Error")
     return "urn:lethe:problem:" + "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
 
 
@@ -73,9 +84,24 @@ def _validation_error(request: Request, error: Exception) -> Response:
     if all(fault["loc"][0] == "path" for fault in faults):
         # A malformed name in an address names nothing that exists.
         return _participant_error(request, NotFoundError(_HTTP_DETAILS[404]))
-    detail = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
-    problem = Problem(type="about:blank", title="Unprocessable Content", status=422, detail=detail)
+    errors = [_fault(fault) for fault in faults]
+    problem = Problem(
+        type=type_of(InvalidRequestError),
+        title=InvalidRequestError.title,
+        status=InvalidRequestError.status,
+        detail="; ".join(f"{fault.where}{fault.pointer}: {fault.detail}" for fault in errors),
+        errors=errors,
+    )
     return _respond(request, _Answer(problem))
+
+
+def _fault(fault: dict[str, Any]) -> Fault:
+    """Say what is wrong and where, without the value: it may be a password."""
+    where, *path = (str(part) for part in fault["loc"])
+    if fault["type"] == "json_invalid":  # the place is a number of characters, which no pointer can say
+        return Fault(where=where, pointer="", detail="This is not JSON.")
+    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
+    return Fault(where=where, pointer=pointer, detail=fault["msg"])
 
 
 def _http_error(request: Request, error: Exception) -> Response:

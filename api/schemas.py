@@ -20,6 +20,16 @@ class Answer(BaseModel):
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
 
+class Fault(BaseModel):
+    """One thing that is wrong with a request."""
+
+    where: str = Field(description="The part of the request: `body`, `query`, `header`, `cookie` or `path`.")
+    pointer: str = Field(
+        description="The place in that part, as a JSON pointer (RFC 6901); empty: all of it."
+    )
+    detail: str
+
+
 class Problem(BaseModel):
     """What went wrong with a request, as RFC 9457 has it."""
 
@@ -28,6 +38,9 @@ class Problem(BaseModel):
     status: int
     detail: str
     instance: str | None = Field(default=None, description="Names this event in the operator's log.")
+    errors: list[Fault] | None = Field(
+        default=None, description="What is wrong, of a request of a wrong form."
+    )
 
 
 class PhaseSummary(Answer):

@@ -6,10 +6,17 @@ class LetheError(Exception):
 
 
 class ParticipantError(LetheError):
-    """The request or the submission is at fault; the message says what was wrong and what to do."""
+    """The request or the submission is at fault; the message says what was wrong and what to do.
+
+    `retry_after_s` is in how many seconds the same request can succeed, where that is known.
+    """
 
     title = "The request cannot be carried out"
     status = 400
+
+    def __init__(self, message: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class PlatformError(LetheError):
@@ -63,6 +70,27 @@ class PhaseClosedError(ParticipantError):
 
     title = "The phase takes no submissions now"
     status = 409
+
+
+class InvalidRequestError(ParticipantError):
+    """A parameter or the body of a request has not the form that it must have; `errors` says where."""
+
+    title = "The request is not valid"
+    status = 422
+
+
+class InvalidCursorError(ParticipantError):
+    """A `cursor` that the list did not give."""
+
+    title = "The cursor is not valid"
+    status = 422
+
+
+class RateLimitedError(ParticipantError):
+    """Too many requests in too short a time; `Retry-After` says when to come back."""
+
+    title = "Too many requests"
+    status = 429
 
 
 class InvalidCompetitionError(ParticipantError):

@@ -27,6 +27,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[datetime]:
+        """Say what a value is."""
+        return datetime
+
     def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """Turn an aware time into UTC."""
         return None if value is None else value.astimezone(UTC)
