@@ -81,7 +81,7 @@ def test_artifact_is_written_once_and_overwrites_nothing(url: str, tmp_path: Pat
 def test_artifact_refused_leaves_no_file(url: str, tmp_path: Path) -> None:
     submission = make_finished(make_phase(), 0.1)
     path = tmp_path / "artifact.safetensors"
-    for organizer, words in ((True, "has no artifact"), (False, "Only organizers")):
+    for organizer, words in ((True, "has no artifact"), (False, "There is no submission")):
         ended = _lethe(url, "artifact", str(submission.id), str(path), organizer=organizer)
         assert ended.exit_code == 1
         assert words in ended.stderr
