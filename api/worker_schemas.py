@@ -62,12 +62,19 @@ class UnservedAnswer(Answer):
     phase: str
     shards: int
     needs: Literal["cpu", "cuda"] = Field(description="A worker without GPUs, or one with.")
+    image: str | None = Field(description="The sandbox image that it must have proved; null: any.")
 
     @classmethod
     def of(cls, waiting: Waiting) -> Self:
         """Describe work that nobody takes."""
         needs: Literal["cpu", "cuda"] = "cuda" if waiting.queue == queue.CUDA_QUEUE else "cpu"
-        return cls(competition=waiting.competition, phase=waiting.phase, shards=waiting.shards, needs=needs)
+        return cls(
+            competition=waiting.competition,
+            phase=waiting.phase,
+            shards=waiting.shards,
+            needs=needs,
+            image=waiting.image,
+        )
 
 
 class WorkerList(Answer):

@@ -91,11 +91,16 @@ def count_slots(session: Session, queue_name: str) -> int:
 
 
 def list_unserved(session: Session) -> list[Waiting]:
-    """Return the work that waits because no host that takes work has the device for it."""
-    served = set[str]()
-    for node in _ready(session):
-        served |= set(queue.queues_of(node.gpus))
-    return [waiting for waiting in shards.list_open(session) if waiting.queue not in served]
+    """Return the work that waits because no host that takes work has the device, or the image, for it."""
+    ready = _ready(session)
+    return [
+        waiting for waiting in shards.list_open(session) if not any(_serves(node, waiting) for node in ready)
+    ]
+
+
+def _serves(node: Node, waiting: Waiting) -> bool:
+    has_device = waiting.queue in queue.queues_of(node.gpus)
+    return has_device and waiting.image in {None, node.image}
 
 
 def _ready(session: Session) -> list[Node]:

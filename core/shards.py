@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core import queue
 from core.errors import LeaseLostError
-from core.models import Competition, Phase, Shard, Work, utc_now
+from core.models import Competition, Node, Phase, Shard, Work, utc_now
 from core.settings import get_settings
 
 _RESEND_AFTER = timedelta(seconds=15)
@@ -25,6 +25,9 @@ _QUEUE: ColumnElement[str] = case(
 )
 """The queue of a shard: what trains or runs models goes where the phase's device is."""
 
+_IMAGE: ColumnElement[str | None] = case((Shard.work == Work.RUNS, Phase.image))
+"""The sandbox image that a shard asks for: only what runs submissions does."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -35,12 +38,16 @@ class Range:
 
 
 class Waiting(NamedTuple):
-    """Shards of one phase that are not done, and the queue through which they reach a worker."""
+    """Shards of one phase that are not done, and the queue through which they reach a worker.
+
+    With an `image`, only workers take them that have proved their sandbox with it.
+    """
 
     queue: str
     competition: str
     phase: str
     shards: int
+    image: str | None = None
 
 
 def split(total: int, *, size: int) -> list[Range]:
@@ -61,12 +68,12 @@ def take(session: Session, shard_id: UUID, *, holder: str) -> Shard | None:
     """Give `holder` the lease, or return None when there is nothing to take.
 
     A shard that is done or held by a live worker is not taken: a message delivered twice does nothing.
-    Nor is one that belongs on another device: the sweeper sends it to those who have it.
+    Nor is one that belongs on another device, or in another image: the sweeper sends it again.
     """
     now, own = utc_now(), queue.queues_of(get_settings().sandbox_gpus)
     taken = session.execute(
         update(Shard)
-        .where(Shard.id == shard_id, Shard.done.is_(False), _is_free(), _goes_to(*own))
+        .where(Shard.id == shard_id, Shard.done.is_(False), _is_free(), _goes_to(*own), _has_image())
         .values(lease_holder=holder, lease_expires_at=now + _ttl())
         .returning(Shard.id)
     ).scalar_one_or_none()
@@ -160,18 +167,27 @@ def count_open(session: Session, *, phase_id: UUID, work: Work) -> int:
 def list_open(session: Session) -> list[Waiting]:
     """Return what is not done yet, by queue and phase."""
     open_shards = (
-        select(_QUEUE.label("queue"), Competition.slug, Phase.slug, func.count())
+        select(
+            _QUEUE.label("queue"), Competition.slug, Phase.slug, func.count(), _IMAGE.label("needed_image")
+        )
         .join(Phase, Shard.phase_id == Phase.id)
         .join(Competition, Phase.competition_id == Competition.id)
         .where(Shard.done.is_(False))
-        .group_by("queue", Competition.slug, Phase.slug)
-        .order_by("queue", Competition.slug, Phase.slug)
+        .group_by("queue", Competition.slug, Phase.slug, "needed_image")
+        .order_by("queue", Competition.slug, Phase.slug, "needed_image")
     )
     return [Waiting(*row) for row in session.execute(open_shards)]
 
 
 def _is_free() -> ColumnElement[bool]:
     return or_(Shard.lease_holder.is_(None), Shard.lease_expires_at < utc_now())
+
+
+def _has_image() -> ColumnElement[bool]:
+    """Return whether this worker host proved its sandbox with the image that a shard asks for."""
+    proved = select(Node.image).where(Node.name == get_settings().node_name).scalar_subquery()
+    fitting = select(Phase.id).where(or_(Phase.image.is_(None), Phase.image == proved))
+    return or_(Shard.work != Work.RUNS, Shard.phase_id.in_(fitting))
 
 
 def _goes_to(*queues: str) -> ColumnElement[bool]:

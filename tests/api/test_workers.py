@@ -77,7 +77,7 @@ def test_api_is_closed_to_participants(client, workers, ada):
 def test_phase_that_waits_for_a_gpu_is_told_until_a_worker_has_one(client, workers, olga):
     make_phase(limits={"device": "cuda"}, ready=False)
     (waits,) = client.get(API, headers=olga.headers).json()["unserved"]
-    assert waits == {"competition": "demo", "phase": "check", "shards": 1, "needs": "cuda"}
+    assert waits == {"competition": "demo", "phase": "check", "shards": 1, "needs": "cuda", "image": None}
     page = client.get(PAGE, headers=olga.headers).text
     assert "1 shard waits in demo/check:" in page
     assert "LETHE_SANDBOX_GPUS=0 python -m worker" in page

@@ -5,11 +5,13 @@ from uuid import UUID
 
 import pytest
 
-from core import db, queue, shards
+from core import db, nodes, queue, shards
 from core.errors import LeaseLostError
 from core.models import Phase, Shard, Work, utc_now
 from core.settings import get_settings
 from tests.support.competition import make_phase, make_submission
+
+IMAGE = "sha256:" + "1" * 64
 
 pytestmark = pytest.mark.usefixtures("installation")
 
@@ -144,6 +146,22 @@ def test_take_is_for_workers_that_have_the_device(
         get_settings.cache_clear()
         assert (_take(shard_id, "a:1") is not None) == has_device
         _change(shard_id, lease_holder=None)
+
+
+def test_runs_of_a_phase_with_an_image_are_for_workers_that_proved_it(sent: list[queue.Message]) -> None:
+    phase = make_phase()
+    with db.transaction() as session:
+        session.get_one(Phase, phase.id).image = IMAGE
+    make_submission(phase)
+    for proved in (None, "sha256:" + "2" * 64, IMAGE):
+        with db.transaction() as session:
+            nodes.begin(session, "local", slots=1)
+            nodes.make_ready(session, "local", nodes.Proof("docker", proved))
+        with db.reading() as session:
+            (waiting,) = shards.list_open(session)
+            assert waiting.image == IMAGE
+            assert nodes.list_unserved(session) == ([] if proved == IMAGE else [waiting])
+        assert (_take(sent[-1].shard_id, "local:1") is not None) == (proved == IMAGE)
 
 
 def test_phase_of_an_earlier_version_that_names_no_device_computes_on_the_cpu(
