@@ -167,14 +167,12 @@ def count_open(session: Session, *, phase_id: UUID, work: Work) -> int:
 def list_open(session: Session) -> list[Waiting]:
     """Return what is not done yet, by queue and phase."""
     open_shards = (
-        select(
-            _QUEUE.label("queue"), Competition.slug, Phase.slug, func.count(), _IMAGE.label("needed_image")
-        )
+        select(_QUEUE.label("queue"), Competition.slug, Phase.slug, func.count(), _IMAGE.label("asked"))
         .join(Phase, Shard.phase_id == Phase.id)
         .join(Competition, Phase.competition_id == Competition.id)
         .where(Shard.done.is_(False))
-        .group_by("queue", Competition.slug, Phase.slug, "needed_image")
-        .order_by("queue", Competition.slug, Phase.slug, "needed_image")
+        .group_by("queue", Competition.slug, Phase.slug, "asked")
+        .order_by("queue", Competition.slug, Phase.slug, "asked")
     )
     return [Waiting(*row) for row in session.execute(open_shards)]
 
