@@ -114,6 +114,52 @@ class RescoringRefusedError(ParticipantError):
     status = 409
 
 
+class InvalidAccountError(ParticipantError):
+    """A name, password or e-mail address that an account cannot have."""
+
+    title = "The account cannot be like that"
+    status = 422
+
+
+class NameTakenError(ParticipantError):
+    """Another account has the name."""
+
+    title = "The name is taken"
+    status = 409
+
+
+class EmailTakenError(ParticipantError):
+    """Another account has the address; only who reads its mails is told."""
+
+    title = "The address belongs to another account"
+    status = 409
+
+
+class LastAdminError(ParticipantError):
+    """The only admin cannot go."""
+
+    title = "The last admin stays"
+    status = 409
+
+
+class SpentTokenError(ParticipantError):
+    """What a mail carried is unknown, used or too old."""
+
+    title = "The link is no longer good"
+    status = 410
+
+
+class MailError(PlatformError):
+    """A mail could not be handed over; the message says why."""
+
+
+class OpenIdError(ParticipantError):
+    """Signing in at the OpenID provider did not work out."""
+
+    title = "Signing in elsewhere failed"
+    status = 502
+
+
 class IllegalTransitionError(PlatformError):
     """A change of state that the lifecycle does not allow."""
 

@@ -1,11 +1,12 @@
 """Settings of one Lethe installation, read from `LETHE_*` environment variables."""
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SandboxChoice = Literal["auto", "docker", "bubblewrap"]
@@ -57,11 +58,28 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=64 * 2**20, gt=0)
     """Cap of the platform on one request body; a phase may ask for less."""
 
+    public_url: str = "http://127.0.0.1:8000"
+    """Address under which browsers reach the pages; mails link to it, and with https cookies ask for it."""
+    trusted_proxies: int = Field(default=0, ge=0)
+    """How many reverse proxies stand before the API; each adds one address to `X-Forwarded-For`."""
+
+    smtp_url: SecretStr = SecretStr("")
+    """`smtp://user:password@host:587` (STARTTLS) or `smtps://…`; empty means the courier's log."""
+    mail_from: str = "Lethe <lethe@localhost>"
+    """Sender of all mails."""
+
     @field_validator("sandbox_gpus", "sandbox_patched", mode="before")
     @classmethod
     def _separated_by_commas(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
         words = value.split(",") if isinstance(value, str) else value
         return tuple(word.strip() for word in words if word.strip())
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, url: str) -> str:
+        if not re.fullmatch(r"https?://[^/?#@\s]+/?", url):
+            raise ValueError("LETHE_PUBLIC_URL is like https://lethe.example, without a path")
+        return url.rstrip("/")
 
     @field_validator("home")
     @classmethod

@@ -11,7 +11,7 @@ import pytest
 os.environ["LETHE_BROKER_URL"] = "redis://127.0.0.1:1/0"
 
 import migrations
-from core import db, queue
+from core import db, queue, throttle
 from core.settings import get_settings
 from core.storage import storage
 from tests.support.requirements import REQUIREMENTS
@@ -34,6 +34,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _forget_cached() -> None:
     get_settings.cache_clear()
     storage.cache_clear()
+    throttle.counter.cache_clear()
     if db.engine.cache_info().currsize:
         db.engine().dispose()
     db.engine.cache_clear()
