@@ -19,7 +19,7 @@ def test_host_with_gpus_has_a_second_worker_for_them(home: Path, monkeypatch: py
     monkeypatch.setenv("LETHE_SANDBOX_GPUS", "0,1")
     assert set(_services(home, ())) == {"api", "worker", "sweeper", "courier"}
     services = _services(home, ("0", "1"))
-    assert set(services) == {"api", "worker", "sweeper", "gpu-worker"}
+    assert set(services) == {"api", "worker", "sweeper", "courier", "gpu-worker"}
     worker, on_gpus = services["worker"], services["gpu-worker"]
     assert worker.command == on_gpus.command
     assert (worker.environment["LETHE_SANDBOX_GPUS"], worker.environment.get("LETHE_NODE_NAME")) == ("", None)
