@@ -276,6 +276,7 @@ def _columns() -> dict[str, list[sa.Column[object]]]:
             sa.Column("published_at", sa.DateTime(timezone=True), nullable=True),
             sa.Column("results_sha256", sa.String(length=64), nullable=True),
         ],
+        "shard": [sa.Column("taken_at", sa.DateTime(timezone=True), nullable=True)],
         "submission": [
             sa.Column("team_id", sa.Uuid(), nullable=True),
             sa.Column("origin_id", sa.Uuid(), nullable=True),
