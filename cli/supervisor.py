@@ -1,4 +1,4 @@
-"""The embedded installation: starts broker, API, worker and sweeper as children, and ends with them."""
+"""The embedded installation: broker, API, worker, sweeper and courier as children, which end with it."""
 
 import fcntl
 import os
@@ -175,6 +175,7 @@ def _services(settings: Settings, *, port: int) -> list[Service]:
         "api": [python, "-m", "uvicorn", "api.app:create_app", "--factory", f"--port={port}"],
         WORKER: [python, "-m", "worker"],
         "sweeper": [python, "-m", "worker", "sweeper"],
+        "courier": [python, "-m", "worker", "courier"],
     }
     own = {WORKER: {"LETHE_SANDBOX_GPUS": ""}}  # those are another worker's
     if settings.sandbox_gpus:

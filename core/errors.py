@@ -100,6 +100,34 @@ class InvalidCompetitionError(ParticipantError):
     status = 422
 
 
+class AdmissionRefusedError(ParticipantError):
+    """Somebody is in that state already, or cannot come to it from where they are."""
+
+    title = "The participant is not in that state"
+    status = 409
+
+
+class LastOrganizerError(ParticipantError):
+    """Nobody would be left to run the competition, or the installation."""
+
+    title = "The last one stays"
+    status = 409
+
+
+class InvalidWebhookError(ParticipantError):
+    """An address that Lethe does not call, or events that there are not."""
+
+    title = "The webhook is not valid"
+    status = 422
+
+
+class WebhookOffError(ParticipantError):
+    """A webhook that is turned off: nothing can be sent to it."""
+
+    title = "The webhook is turned off"
+    status = 409
+
+
 class UnknownScoringVersionError(ParticipantError):
     """A version of the metric that Lethe does not know."""
 

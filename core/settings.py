@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SandboxChoice = Literal["auto", "docker", "bubblewrap"]
@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     mail_from: str = "Lethe <lethe@localhost>"
     """Sender of all mails."""
 
+    webhook_loopback: bool = False
+    """Whether webhooks may call this very host, also without TLS: to try them, in development only."""
+
     @field_validator("sandbox_gpus", "sandbox_patched", mode="before")
     @classmethod
     def _separated_by_commas(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -80,6 +83,13 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"https?://[^/?#@\s]+/?", url):
             raise ValueError("LETHE_PUBLIC_URL is like https://lethe.example, without a path")
         return url.rstrip("/")
+
+    @field_validator("webhook_loopback")
+    @classmethod
+    def _in_development(cls, allowed: bool, info: ValidationInfo) -> bool:
+        if allowed and info.data.get("mode") == "production":
+            raise ValueError("webhooks may not call this host in production")
+        return allowed
 
     @field_validator("home")
     @classmethod

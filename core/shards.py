@@ -74,7 +74,7 @@ def take(session: Session, shard_id: UUID, *, holder: str) -> Shard | None:
     taken = session.execute(
         update(Shard)
         .where(Shard.id == shard_id, Shard.done.is_(False), _is_free(), _goes_to(*own), _has_image())
-        .values(lease_holder=holder, lease_expires_at=now + _ttl())
+        .values(lease_holder=holder, lease_expires_at=now + _ttl(), taken_at=now)
         .returning(Shard.id)
     ).scalar_one_or_none()
     return None if taken is None else session.get_one(Shard, shard_id)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.compose
 
 ROOT = Path(__file__).parents[1]
 WANTED = {"LETHE_POSTGRES_PASSWORD": "s3cret/with:marks@#", "LETHE_DOCKER_GID": "998"}
-OURS = {"migrate", "api", "worker", "gpu-worker", "sweeper"}
+OURS = {"migrate", "api", "worker", "gpu-worker", "sweeper", "courier"}
 SOCKET = "/var/run/docker.sock"
 
 
@@ -117,9 +117,14 @@ def test_only_the_api_publishes_a_port_and_only_to_this_host(services):
     assert "127.0.0.1" in str(services["api"]["ports"])
 
 
-def test_only_the_api_is_on_a_network_with_a_way_out(config, services):
-    assert {name for name, service in services.items() if set(service["networks"]) != {"inside"}} == {"api"}
+def test_only_api_and_courier_are_on_a_network_with_a_way_out(config, services):
+    going_out = {name for name, service in services.items() if set(service["networks"]) != {"inside"}}
+    assert going_out == {"api", "courier"}
     assert config["networks"]["inside"]["internal"] is True
+
+
+def test_courier_which_calls_strangers_addresses_holds_no_files(services):
+    assert not services["courier"].get("volumes")
 
 
 def test_every_service_starts_again_but_the_migration(services):

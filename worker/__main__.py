@@ -1,8 +1,8 @@
 """One worker host: proves its sandbox, frees what its earlier processes held, then takes work.
 
-`python -m worker` runs the Celery worker, `python -m worker sweeper` the sweeper, and `python -m worker
-selftest` prints what the self-test of the sandbox finds, as JSON. A worker with GPUs starts `python -m worker
-shard ID` for each of its shards.
+`python -m worker` runs the Celery worker, `python -m worker sweeper` the sweeper, `python -m worker courier`
+the courier, and `python -m worker selftest` prints what the self-test of the sandbox finds, as JSON. A worker
+with GPUs starts `python -m worker shard ID` for each of its shards.
 """
 
 import json
@@ -24,16 +24,16 @@ log = structlog.get_logger(__name__)
 
 
 def main(arguments: list[str]) -> int:
-    """Run a worker or the sweeper until it is told to stop, or a self-test; return the exit status."""
+    """Run a worker, sweeper or courier until it is told to stop, or a self-test; return the exit status."""
     if arguments == ["selftest"]:
         return _run_selftest()
     logs.configure()
-    if arguments == ["sweeper"]:
-        return _run_sweeper()
+    if arguments in (["sweeper"], ["courier"]):
+        return _run_loop(arguments[0])
     if arguments[:1] == ["shard"] and len(arguments) == 2:
         return _run_shard(UUID(arguments[1]))
     if arguments:
-        sys.stderr.write("usage: python -m worker [sweeper | selftest]\n")
+        sys.stderr.write("usage: python -m worker [sweeper | courier | selftest]\n")
         return 2
     return _run_worker()
 
@@ -108,13 +108,13 @@ def _run_shard(shard_id: UUID) -> int:
     return 0
 
 
-def _run_sweeper() -> int:
-    from worker import sweeper
+def _run_loop(name: str) -> int:
+    from worker import courier, sweeper
 
     stop = threading.Event()
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, lambda *_: stop.set())
-    sweeper.run(stop)
+    {"sweeper": sweeper.run, "courier": courier.run}[name](stop)
     return 0
 
 

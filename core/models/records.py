@@ -51,7 +51,10 @@ class Mail(_Sending, Base):
 
 
 class Webhook(Base):
-    """An address of an organizer that is told of `events`; deliveries are signed with `secret`."""
+    """An address of an organizer that is told of `events`; deliveries are signed with `secret`.
+
+    `failures` are the failed attempts since the last that succeeded; too many end its being `active`.
+    """
 
     __tablename__ = "webhook"
 
@@ -60,11 +63,12 @@ class Webhook(Base):
     secret: Mapped[str] = mapped_column(String(64))
     events: Mapped[list[str]]
     active: Mapped[bool] = mapped_column(default=True)
+    failures: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class WebhookDelivery(_Sending, Base):
-    """One event on its way to one address."""
+    """One event on its way to one address; `status` is what that answered last."""
 
     __tablename__ = "webhook_delivery"
 

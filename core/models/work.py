@@ -34,6 +34,7 @@ class Shard(Base):
     """A piece of work, a range of runs for one, that one worker at a time holds under a lease.
 
     Only rescoring names its version here; all other scoring is under the version that the phase has.
+    `taken_at` is when it was last given to a worker, who renews the lease for as long as it works on it.
     """
 
     __tablename__ = "shard"
@@ -49,6 +50,7 @@ class Shard(Base):
     failures: Mapped[int] = mapped_column(default=0)
     lease_holder: Mapped[str | None] = mapped_column(String(200))
     lease_expires_at: Mapped[datetime | None]
+    taken_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 

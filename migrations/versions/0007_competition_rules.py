@@ -160,6 +160,7 @@ def _create_tables() -> None:
         sa.Column("secret", sa.String(length=64), nullable=False),
         sa.Column("events", sa.JSON(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["competition_id"], ["competition.id"], name=op.f("fk_webhook_competition_id")
@@ -275,6 +276,7 @@ def _columns() -> dict[str, list[sa.Column[object]]]:
             sa.Column("published_at", sa.DateTime(timezone=True), nullable=True),
             sa.Column("results_sha256", sa.String(length=64), nullable=True),
         ],
+        "shard": [sa.Column("taken_at", sa.DateTime(timezone=True), nullable=True)],
         "submission": [
             sa.Column("team_id", sa.Uuid(), nullable=True),
             sa.Column("origin_id", sa.Uuid(), nullable=True),

@@ -17,9 +17,9 @@ def _services(home: Path, gpus: tuple[str, ...]) -> dict[str, Service]:
 
 def test_host_with_gpus_has_a_second_worker_for_them(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LETHE_SANDBOX_GPUS", "0,1")
-    assert set(_services(home, ())) == {"api", "worker", "sweeper"}
+    assert set(_services(home, ())) == {"api", "worker", "sweeper", "courier"}
     services = _services(home, ("0", "1"))
-    assert set(services) == {"api", "worker", "sweeper", "gpu-worker"}
+    assert set(services) == {"api", "worker", "sweeper", "courier", "gpu-worker"}
     worker, on_gpus = services["worker"], services["gpu-worker"]
     assert worker.command == on_gpus.command
     assert (worker.environment["LETHE_SANDBOX_GPUS"], worker.environment.get("LETHE_NODE_NAME")) == ("", None)

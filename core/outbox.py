@@ -1,0 +1,59 @@
+"""What the courier sends, mails and deliveries to webhooks: claimed, then sent, tried again, or given up.
+
+Each arrives at least once: who has claimed a row and dies before it says how that went leaves it to the next.
+"""
+
+from datetime import timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.models import Mail, WebhookDelivery, utc_now
+
+MAX_RETRIES = 8
+"""How often what did not arrive is tried again before it is given up."""
+
+_FIRST_DELAY = timedelta(seconds=30)
+_FACTOR = 3  # 30 s, 90 s, … 18 h: a day and a quarter in all
+_CLAIM = timedelta(minutes=5)  # longer than one attempt takes
+_MAX_PROBLEM = 500
+
+Row = TypeVar("Row", Mail, WebhookDelivery)
+
+
+def claim(session: Session, kind: type[Row], *, limit: int) -> list[Row]:
+    """Return what is due, first what waits longest; for some minutes no other courier gets it."""
+    now = utc_now()
+    due: Any = select(kind).where(kind.next_attempt_at <= now).order_by(kind.next_attempt_at, kind.id)
+    rows = list(session.scalars(due.limit(limit).with_for_update(skip_locked=True, of=kind)))
+    for row in rows:
+        row.attempts += 1
+        row.next_attempt_at = now + _CLAIM
+    return rows
+
+
+def find_claimed(session: Session, kind: type[Row], row_id: UUID, *, attempt: int) -> Row | None:
+    """Return a row, locked, to say how an attempt at it went; None if that is no longer of interest.
+
+    It is not once another attempt has begun, or the row has been deleted or given up.
+    """
+    mine: Any = select(kind).where(
+        kind.id == row_id, kind.attempts == attempt, kind.next_attempt_at.is_not(None)
+    )
+    found: Row | None = session.scalar(mine.with_for_update(of=kind))
+    return found
+
+
+def note_sent(row: Mail | WebhookDelivery) -> None:
+    """Note that an attempt succeeded: it was the last."""
+    row.sent_at, row.next_attempt_at, row.problem = utc_now(), None, ""
+
+
+def note_failed(row: Mail | WebhookDelivery, problem: str) -> None:
+    """Note that an attempt failed; the next is later than that after the one before, if there is another."""
+    row.problem = problem[:_MAX_PROBLEM]
+    row.next_attempt_at = None
+    if row.attempts <= MAX_RETRIES:
+        row.next_attempt_at = utc_now() + _FIRST_DELAY * _FACTOR ** (row.attempts - 1)
