@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy.orm import Session
 
+from api import limiting
 from api.identity import MaybePrincipal
 from core import access, competitions, submissions
 from core.access import Principal, Scope
@@ -108,7 +109,9 @@ def guard(request: Request, principal: MaybePrincipal) -> Access:
         NotAuthenticatedError: nobody is signed in, and the address is not for anyone.
         NotFoundError: the address names nothing, or nothing that is the asker's to see.
         NotAllowedError: the asker may see it, but not do this; or the token has not the scope.
+        RateLimitedError: the asker asks too often.
     """
+    limiting.count(request, principal)
     rule: Rule = request.app.state.rules[request.scope["endpoint"], request.method]
     if principal is None and rule.audience is not Audience.ANYONE:
         raise NotAuthenticatedError("Sign in, or send a token in the header `Authorization: Bearer <token>`.")

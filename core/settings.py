@@ -70,6 +70,13 @@ class Settings(BaseSettings):
 
     webhook_loopback: bool = False
     """Whether webhooks may call this very host, also without TLS: to try them, in development only."""
+    reads_per_minute: int = Field(default=600, ge=0)
+    """How often an account, or an address where nobody is signed in, may read; 0 here and below: no limit."""
+    writes_per_minute: int = Field(default=120, ge=0)
+    uploads_per_minute: int = Field(default=30, ge=0)
+    """How often it may try to upload a submission; quotas are another matter."""
+    strangers_per_minute: int = Field(default=60, ge=0)
+    """How often an address may send a token or a cookie that is not good."""
 
     @field_validator("sandbox_gpus", "sandbox_patched", mode="before")
     @classmethod
