@@ -68,6 +68,13 @@ class Settings(BaseSettings):
     mail_from: str = "Lethe <lethe@localhost>"
     """Sender of all mails."""
 
+    oidc_issuer: str = ""
+    """Address of an OpenID Connect provider to sign in with; empty means none."""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_label: str = "OpenID"
+    """What the provider is called on the pages."""
+
     @field_validator("sandbox_gpus", "sandbox_patched", mode="before")
     @classmethod
     def _separated_by_commas(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
