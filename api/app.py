@@ -9,15 +9,20 @@ from starlette.staticfiles import StaticFiles
 from api import authorization, pages, problems
 from api.authorization import Guard
 from api.headers import SecurityHeaders
+from api.pages import accounts as account_pages
+from api.pages import entrance, openid
 from api.pages import routes as page_routes
 from api.routes import (
+    accounts,
     artifacts,
     competitions,
     health,
     leaderboard,
     references,
     rescoring,
+    session,
     submissions,
+    tokens,
     workers,
 )
 from core import logs
@@ -44,9 +49,13 @@ def create_app() -> FastAPI:
     api = APIRouter(prefix="/api/v1", dependencies=[Guard])
     for module in (competitions, submissions, leaderboard, references, rescoring, artifacts, workers):
         api.include_router(module.router)
+    for module in (accounts, session, tokens):
+        api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router, dependencies=[Guard])
     app.include_router(page_routes.router, dependencies=[Guard])
+    for page in (entrance, account_pages, openid):
+        app.include_router(page.router, dependencies=[Guard])
     authorization.install(app)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     return app

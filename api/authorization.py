@@ -43,6 +43,7 @@ class Rule(NamedTuple):
 
 _anyone = Rule(Audience.ANYONE)
 _signed_in = Rule(Audience.SIGNED_IN)
+_browser = Rule(Audience.BROWSER)
 _submits = Rule(Audience.SIGNED_IN, Scope.SUBMIT)
 _member = Rule(Audience.MEMBER_OR_ORGANIZER)
 _organizer = Rule(Audience.ORGANIZER, Scope.ORGANIZE)
@@ -77,6 +78,40 @@ TABLE: dict[str, Rule] = {
     "GET /organizers/workers": _admin,
     "GET /competitions/{competition}/phases/{phase}/leaderboard": _anyone,
     "GET /competitions/{competition}/phases/{phase}/leaderboard/board": _anyone,
+    # Accounts
+    f"POST {_V1}/accounts": _anyone,
+    f"POST {_V1}/account/email": _browser,
+    f"POST {_V1}/account/confirmation": _anyone,
+    f"PUT {_V1}/account/password": _browser,
+    f"POST {_V1}/account/reset-request": _anyone,
+    f"POST {_V1}/account/reset": _anyone,
+    f"POST {_V1}/account/deletion": _browser,
+    f"POST {_V1}/session": _anyone,
+    f"GET {_V1}/session": _signed_in,
+    f"DELETE {_V1}/session": _browser,
+    f"GET {_V1}/tokens": _signed_in,
+    f"POST {_V1}/tokens": _browser,
+    f"DELETE {_V1}/tokens/current": _signed_in,
+    f"DELETE {_V1}/tokens/{{token_id}}": _browser,
+    "GET /sign-in": _anyone,
+    "POST /sign-in": _anyone,
+    "GET /sign-in/openid": _anyone,
+    "GET /sign-in/openid/callback": _anyone,
+    "POST /sign-out": _anyone,
+    "GET /register": _anyone,
+    "POST /register": _anyone,
+    "GET /reset": _anyone,
+    "POST /reset": _anyone,
+    "GET /reset/{token}": _anyone,
+    "POST /reset/{token}": _anyone,
+    "GET /confirm/{token}": _anyone,
+    "POST /confirm/{token}": _anyone,
+    "GET /account": _browser,
+    "POST /account/email": _browser,
+    "POST /account/password": _browser,
+    "POST /account/tokens": _browser,
+    "POST /account/tokens/{token_id}/revoke": _browser,
+    "POST /account/delete": _browser,
 }
 """Every address, by method and template. The application refuses to start with one that is not named here."""
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import structlog
@@ -12,7 +13,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from api.headers import SECURITY_HEADERS
 from api.pages.rendering import render
@@ -65,11 +66,29 @@ def install(app: FastAPI) -> None:
 
 def _participant_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ParticipantError)
+    if isinstance(error, NotAuthenticatedError) and _is_for_a_browser(request):
+        return _send_to_sign_in(request)
     problem = Problem(type=type_of(type(error)), title=error.title, status=error.status, detail=str(error))
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotAuthenticatedError) else {}
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(max(error.retry_after_s, 1))
     return _respond(request, _Answer(problem, headers))
+
+
+def _is_for_a_browser(request: Request) -> bool:
+    return not request.url.path.startswith(_FOR_PROGRAMS) and "Authorization" not in request.headers
+
+
+def _send_to_sign_in(request: Request) -> Response:
+    """Send a browser to sign in, and back to the page afterwards; a form is not sent twice."""
+    back = request.url.path
+    if request.url.query:
+        back += f"?{request.url.query}"
+    target = f"/sign-in?{urlencode({'next': back})}" if request.method == "GET" else "/sign-in"
+    if "HX-Request" in request.headers:  # htmx would put the page that it is sent to into this one
+        headers = SECURITY_HEADERS | {"HX-Redirect": target}
+        return Response(status_code=HTTPStatus.UNAUTHORIZED, headers=headers)
+    return RedirectResponse(target, HTTPStatus.SEE_OTHER, headers=SECURITY_HEADERS)
 
 
 def type_of(error: type[ParticipantError]) -> str:

@@ -31,11 +31,15 @@ class Principal:
         user: the account.
         scopes: what the proof may be used for.
         session_id: the browser session, where it was a cookie; None for a token.
+        token_id: the access token, where it was one.
+        use_is_noted: whether the token's use was written down a moment ago.
     """
 
     user: User
     scopes: frozenset[Scope]
     session_id: UUID | None = None
+    token_id: UUID | None = None
+    use_is_noted: bool = True
 
 
 def is_organizer(session: Session, user: User, competition_id: UUID) -> bool:

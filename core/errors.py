@@ -149,6 +149,27 @@ class InvalidAccountError(ParticipantError):
     status = 422
 
 
+class InvalidTokenError(ParticipantError):
+    """An access token that cannot be made as asked for."""
+
+    title = "The token cannot be made"
+    status = 422
+
+
+class WrongPasswordError(ParticipantError):
+    """The name and the password are not those of an account; which of them is wrong is not said."""
+
+    title = "The name or the password is wrong"
+    status = 401
+
+
+class CrossSiteError(ParticipantError):
+    """A browser was sent here with its cookie by a page that is not Lethe's, or by an old one."""
+
+    title = "The request did not come from a page of Lethe"
+    status = 403
+
+
 class NameTakenError(ParticipantError):
     """Another account has the name."""
 

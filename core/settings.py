@@ -77,6 +77,12 @@ class Settings(BaseSettings):
     """How often it may try to upload a submission; quotas are another matter."""
     strangers_per_minute: int = Field(default=60, ge=0)
     """How often an address may send a token or a cookie that is not good."""
+    oidc_issuer: str = ""
+    """Address of an OpenID Connect provider to sign in with; empty means none."""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_label: str = "OpenID"
+    """What the provider is called on the pages."""
 
     @field_validator("sandbox_gpus", "sandbox_patched", mode="before")
     @classmethod

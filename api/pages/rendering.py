@@ -29,7 +29,14 @@ def render(
     headers: dict[str, str] | None = None,
     **context: Any,
 ) -> Response:
-    """Return a page."""
+    """Return a page.
+
+    Every template knows the `visitor`, or None where nobody asked who that is, and the `csrf_token` that each
+    form has to carry in a field of that name: `{% include "csrf.html" %}`.
+    """
+    visitor = getattr(request.state, "visitor", None)
+    context |= {"visitor": visitor, "csrf_token": visitor.csrf_token if visitor else ""}
+    headers = {"Vary": "Cookie"} | (headers or {})
     return _templates.TemplateResponse(request, template, context, status_code=status, headers=headers)
 
 

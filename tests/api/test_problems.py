@@ -72,7 +72,7 @@ def test_every_answer_carries_the_security_headers(client, path):
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
 
 
 def test_openapi_describes_every_endpoint_and_its_problems(client):

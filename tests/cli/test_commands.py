@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import scoring
 from cli.main import app
 from cli.supervisor import Service, _free_port
-from core import accounts, db, rescoring
+from core import db, rescoring, tokens
 from core.models import Phase
 from tests.support.competition import make_phase
 
@@ -51,14 +51,14 @@ def test_create_competition_wrong_file_names_the_fault(home: Path, tmp_path: Pat
 def test_create_user_prints_a_token_that_works(home: Path) -> None:
     token = runner.invoke(app, ["create-user", "ann"]).stdout.strip()
     with db.reading() as session:
-        assert accounts.authenticate(session, token).user.name == "ann"
+        assert tokens.authenticate(session, token).user.name == "ann"
 
 
 def test_create_user_is_an_admin_when_asked_and_stays_one(home: Path) -> None:
     def is_admin(*options: str) -> bool:
         token = runner.invoke(app, ["create-user", "ann", *options]).stdout.strip()
         with db.reading() as session:
-            return accounts.authenticate(session, token).user.is_admin
+            return tokens.authenticate(session, token).user.is_admin
 
     assert not is_admin()
     assert is_admin("--admin")

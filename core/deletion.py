@@ -1,0 +1,101 @@
+"""Deleting an account: nothing that says who it was remains, and results stay."""
+
+import secrets
+from pathlib import PurePosixPath
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from core import signing_in, teams
+from core.db import transaction
+from core.errors import LastAdminError
+from core.models import (
+    AccessToken,
+    Identity,
+    Invitation,
+    Mail,
+    OneTimeToken,
+    Organizer,
+    Participant,
+    Submission,
+    Team,
+    User,
+    WebSession,
+    utc_now,
+)
+
+
+def delete_account(user: User, *, password: str) -> None:
+    """Delete an account for good. Its submissions and scores stay, under a name that says nothing.
+
+    The audit log keeps the names of organizers who acted: it never changes.
+
+    Raises:
+        RateLimitedError: too many wrong passwords.
+        WrongPasswordError: the password is another.
+        NotAllowedError: the account has none yet.
+        LastAdminError: nobody else could administer the platform.
+    """
+    signing_in.verify(user, password)
+    with transaction() as session:
+        # In one order, so that two admins who go at once do not both find the other still there.
+        admins = (
+            select(User).where(or_(User.is_admin, User.id == user.id)).order_by(User.id).with_for_update()
+        )
+        locked = {one.id: one for one in session.scalars(admins)}
+        account = locked[user.id]
+        if account.is_admin and len(locked) == 1:
+            raise LastAdminError("You are the only admin. Make somebody else one first.")
+        _anonymise(session, account)
+
+
+def _anonymise(session: Session, user: User) -> None:
+    if user.email is not None:
+        session.execute(delete(Mail).where(Mail.to == user.email))
+    for table in (AccessToken, WebSession, OneTimeToken, Identity, Organizer):
+        session.execute(delete(table).where(table.user_id == user.id))
+    alias = f"deleted-{secrets.token_hex(4)}"
+    user.name = user.name_key = alias
+    user.email = user.password_hash = None
+    user.is_admin = False
+    user.deleted_at = utc_now()
+    _leave_teams(session, user.id, alias)
+    submitted = session.scalars(select(Submission).where(Submission.user_id == user.id).with_for_update())
+    for submission in submitted:
+        submission.filename = f"submission{PurePosixPath(submission.filename).suffix}"
+
+
+def _leave_teams(session: Session, user_id: UUID, alias: str) -> None:
+    """Rename the teams of this one member, and make room in the others."""
+    parts = session.scalars(
+        select(Participant).where(Participant.user_id == user_id).order_by(Participant.team_id)
+    )
+    for part in parts:
+        team = teams.lock(session, part.team_id)
+        others = _others(session, part)
+        if others:
+            session.delete(part)
+            if team.captain_id == user_id:
+                team.captain_id = others[0]
+        else:
+            _close(session, team, alias)
+    # Those that merged into another are empty, but still bear the name.
+    for team in session.scalars(select(Team).where(Team.captain_id == user_id, Team.is_solo)):
+        team.name = team.name_key = alias
+
+
+def _others(session: Session, part: Participant) -> list[UUID]:
+    """Return the other members of a team, in the order in which they came."""
+    query = select(Participant.user_id).where(
+        Participant.team_id == part.team_id, Participant.user_id != part.user_id
+    )
+    return list(session.scalars(query.order_by(Participant.created_at, Participant.id)))
+
+
+def _close(session: Session, team: Team, alias: str) -> None:
+    if team.is_solo:
+        team.name = team.name_key = alias
+    concerned: ColumnElement[bool] = or_(Invitation.team_id == team.id, Invitation.invited_id == team.id)
+    unanswered = update(Invitation).where(concerned, Invitation.ended_at.is_(None))
+    session.execute(unanswered.values(ended_at=utc_now()))

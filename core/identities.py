@@ -1,0 +1,94 @@
+"""Accounts as an OpenID Connect provider knows them: by issuer and subject, never by address."""
+
+import re
+import secrets
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import accounts, mail, sessions
+from core.db import transaction
+from core.errors import InvalidAccountError, NameTakenError, OpenIdError
+from core.models import Identity, User
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a provider vouches for.
+
+    Attributes:
+        issuer: the provider.
+        subject: whom it calls so, for ever.
+        name: what it would call them; any text.
+        email: the address, only where the provider has verified it.
+    """
+
+    issuer: str
+    subject: str
+    name: str = ""
+    email: str | None = None
+
+
+def sign_in(claims: Claims, *, replacing: str | None = None) -> str:
+    """Open a session for whom the provider means, with a new account if there is none; return the cookie.
+
+    An account with the same address is another one until its owner links the two: an address says who reads
+    the mail today, not who made the account.
+    """
+    with transaction() as session:
+        user = _find(session, claims) or _add(session, claims)
+        return sessions.begin(session, user, replacing=replacing)
+
+
+def link(user: User, claims: Claims) -> None:
+    """Let somebody who is signed in use the provider from now on.
+
+    Raises:
+        OpenIdError: it is another account's way in already.
+    """
+    with transaction() as session:
+        found = _find(session, claims)
+        if found is None:
+            session.add(Identity(user_id=user.id, issuer=claims.issuer, subject=claims.subject))
+        elif found.id != user.id:
+            raise OpenIdError("Another account is signed in to that way already.")
+
+
+def has_any(session: Session, user_id: UUID) -> bool:
+    """Return whether somebody can sign in by a provider."""
+    return session.scalar(select(Identity.id).where(Identity.user_id == user_id).limit(1)) is not None
+
+
+def _find(session: Session, claims: Claims) -> User | None:
+    query = select(User).join(Identity, Identity.user_id == User.id)
+    return session.scalar(query.where(Identity.issuer == claims.issuer, Identity.subject == claims.subject))
+
+
+def _add(session: Session, claims: Claims) -> User:
+    user = _add_user(session, claims.name)
+    if claims.email is not None:
+        _bind_email(session, user, claims.email)
+    session.add(Identity(user_id=user.id, issuer=claims.issuer, subject=claims.subject))
+    session.flush()
+    return user
+
+
+def _add_user(session: Session, wanted: str) -> User:
+    """Insert an account with the wanted name made fit, and a number after it if somebody has it."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", wanted).strip("._-")[:30]
+    try:
+        accounts.check_name(name)
+        return accounts.add(session, name)
+    except (InvalidAccountError, NameTakenError):
+        return accounts.add(session, f"{name or 'user'}-{secrets.token_hex(3)}")
+
+
+def _bind_email(session: Session, user: User, email: str) -> None:
+    try:
+        address = mail.check_address(email)
+    except InvalidAccountError:
+        return
+    if not accounts.email_is_taken(session, address):
+        user.email = address
