@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, String, Uuid, cast, func, literal, null, s
 from sqlalchemy.orm import Session
 
 from core import standings
-from core.board_rows import BaselineRow, Board, Numbers, Row
+from core.board_rows import CEILING, BaselineRow, Board, Numbers, Row
 from core.lifecycle import SubmissionState
 from core.models import REPLICATES, Baseline, Participant, Phase, Score, Submission, Team, User
 from core.visibility import mean_run_seconds, rounded
@@ -22,9 +22,6 @@ from scoring.uncertainty import tied_with_leader
 
 N_CONTENDERS = 50
 """How many of the first may be the best in truth, when ties with the leader are found."""
-CEILING = "ceiling"
-OWN_BASELINES = (CEILING, "floor")
-"""What the phase's own models score; baselines that organizers add have other names."""
 LAST_RANK = 2**31
 """No board is that long."""
 _NAME_ENDS = "\x1f"

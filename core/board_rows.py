@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+CEILING = "ceiling"
+OWN_BASELINES = (CEILING, "floor")
+"""What the phase's own models score; baselines that organizers add have other names."""
 
 @dataclass(frozen=True)
 class Numbers:
