@@ -16,10 +16,12 @@ from api.routes import (
     accounts,
     artifacts,
     competitions,
+    exports,
     health,
     leaderboard,
     references,
     rescoring,
+    results,
     session,
     submissions,
     tokens,
@@ -28,6 +30,20 @@ from api.routes import (
 from core import logs
 from core.settings import get_settings
 
+_API = (
+    accounts,
+    artifacts,
+    competitions,
+    exports,
+    leaderboard,
+    references,
+    rescoring,
+    session,
+    results,
+    submissions,
+    tokens,
+    workers,
+)
 _STATIC = Path(pages.__file__).parent / "static"
 
 
@@ -47,9 +63,7 @@ def create_app() -> FastAPI:
     )
     problems.install(app)
     api = APIRouter(prefix="/api/v1", dependencies=[Guard])
-    for module in (competitions, submissions, leaderboard, references, rescoring, artifacts, workers):
-        api.include_router(module.router)
-    for module in (accounts, session, tokens):
+    for module in _API:
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router, dependencies=[Guard])

@@ -73,6 +73,18 @@ TABLE: dict[str, Rule] = {
     f"GET {_PHASE}/rescore": _organizer,
     f"POST {_PHASE}/rescore": _organizer,
     f"GET {_V1}/workers": _admin,
+    # Leaderboards and results
+    f"GET {_PHASE}/leaderboard.csv": _anyone,
+    f"GET {_PHASE}/leaderboard/history": _anyone,
+    f"GET {_PHASE}/results": _anyone,
+    f"POST {_PHASE}/results": _organizer,
+    f"DELETE {_PHASE}/results": _organizer,
+    f"GET {_PHASE}/export.zip": _organizer,
+    f"GET {_PHASE}/submissions.csv": _organizer,
+    f"GET {_PHASE}/submissions.json": _organizer,
+    f"PUT {_COMPETITION}/winners": _organizer,
+    f"PUT {_SUBMISSION}/baseline": _organizer,
+    f"DELETE {_SUBMISSION}/baseline": _organizer,
     # Pages
     "GET /": _anyone,
     "GET /organizers/workers": _admin,

@@ -15,6 +15,7 @@ from core.limits import limits_of
 from core.models import Competition, Phase, Submission, Team, User
 from core.settings import get_settings
 from core.submissions import Upload
+from core.visibility import Viewer
 
 Slug = Annotated[str, Path(pattern=r"^[a-z0-9-]+$", max_length=64)]
 
@@ -66,6 +67,14 @@ NamedCompetition = Annotated[Competition, Depends(_named_competition)]
 NamedPhase = Annotated[Phase, Depends(_named_phase)]
 NamedSubmission = Annotated[Submission, Depends(_named_submission)]
 NamedTeam = Annotated[Team, Depends(_named_team)]
+
+
+def _viewer(access: CurrentAccess) -> Viewer:
+    user_id = None if access.principal is None else access.principal.user.id
+    return Viewer(user_id, access.is_organizer)
+
+
+CurrentViewer = Annotated[Viewer, Depends(_viewer)]
 
 
 def _open_phase(phase: NamedPhase) -> Phase:

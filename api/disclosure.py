@@ -1,6 +1,5 @@
 """What may be shown of runs and scores: nothing of the platform, of a hidden phase no participant bytes."""
 
-import math
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -74,16 +73,3 @@ def log_text(submission: Submission, ended: Sequence[Run]) -> str:
 def run_seconds(phase: Phase, run: Run) -> float | None:
     """Return how long a run took in seconds, or None in a hidden phase: durations can carry hidden data."""
     return run.seconds if phase.show_logs else None
-
-
-def mean_run_seconds(phase: Phase, seconds: float) -> float:
-    """Return the mean seconds per run; in a hidden phase the next power of two, at least 1."""
-    return seconds if phase.show_logs else 2.0 ** math.ceil(math.log2(max(seconds, 1.0)))
-
-
-def rounded(phase: Phase, number: float) -> float:
-    """Return a score, or the end of an interval, with as many decimals as participants may see.
-
-    Ranks and ties are found before: of two scores that look equal here, the order still says which is higher.
-    """
-    return number if phase.score_decimals is None else round(number, phase.score_decimals) + 0.0  # no -0.0

@@ -12,6 +12,7 @@ from core.limits import PhaseLimits, limits_of
 from core.models import Baseline, Competition, Phase, Run, Score, Submission
 from core.references import Progress
 from core.rescoring import Rescoring
+from core.visibility import Viewer, rounded, shows_own_score
 
 
 class Answer(BaseModel):
@@ -133,9 +134,7 @@ class Numbers(Answer):
         """Describe a stored score, as far as the phase allows: the only way for one to those outside."""
         exact = cls.model_validate(score)
         return exact.model_copy(
-            update={
-                name: disclosure.rounded(phase, number) for name, number in exact if isinstance(number, float)
-            }
+            update={name: rounded(phase, number) for name, number in exact if isinstance(number, float)}
         )
 
 
@@ -154,14 +153,23 @@ class SubmissionAnswer(Answer):
     warnings: list[str] = Field(description="What its upload was read as, and what looks doubtful in it.")
     runs_done: int = Field(description="In a hidden phase 0 until the submission has finished.")
     n_models: int
-    score: Numbers | None
+    score: Numbers | None = Field(description="Null too while the phase hides its leaderboard.")
     created_at: datetime
     started_at: datetime | None = Field(description="Null in a hidden phase.")
     ended_at: datetime | None = Field(description="Null in a hidden phase.")
 
     @classmethod
-    def of(cls, submission: Submission, *, n_ended: int, failed_run: Run | None, score: Score | None) -> Self:
+    def of(
+        cls,
+        submission: Submission,
+        *,
+        viewer: Viewer,
+        n_ended: int,
+        failed_run: Run | None,
+        score: Score | None,
+    ) -> Self:
         """Describe a stored submission, as far as its phase allows; `n_ended` of its runs have ended."""
+        shown = score if shows_own_score(submission.phase, viewer) else None
         return cls(
             id=submission.id,
             competition=submission.phase.competition.slug,
@@ -175,7 +183,7 @@ class SubmissionAnswer(Answer):
             warnings=submission.warnings,
             runs_done=disclosure.runs_done(submission, n_ended),
             n_models=submission.phase.n_models,
-            score=None if score is None else Numbers.of(submission.phase, score),
+            score=None if shown is None else Numbers.of(submission.phase, shown),
             created_at=submission.created_at,
             started_at=disclosure.moment(submission.phase, submission.started_at),
             ended_at=disclosure.moment(submission.phase, submission.ended_at),

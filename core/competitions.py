@@ -168,6 +168,8 @@ def check_open(phase: Phase) -> None:
         raise PhaseClosedError(f"{phase.title} opens at {phase.opens_at:%Y-%m-%d %H:%M:%S} UTC.")
     if phase.closes_at is not None and now >= phase.closes_at:
         raise PhaseClosedError(f"{phase.title} closed at {phase.closes_at:%Y-%m-%d %H:%M:%S} UTC.")
+    if phase.published_at is not None:
+        raise PhaseClosedError(f"{phase.title} is over: its results are published.")
     if phase.state is PhaseState.BROKEN:
         raise PhaseClosedError(f"{phase.title} could not be prepared; the organizers have to look into it.")
     if phase.state is not PhaseState.READY:

@@ -1,147 +1,85 @@
-"""The leaderboard of a phase: the best submission of each participant, and the phase's own baselines."""
+"""The leaderboard of a phase as somebody may see it: a page of the ranking, and beside it the baselines."""
 
-from collections import defaultdict
-from dataclasses import dataclass
-from typing import NamedTuple
-from uuid import UUID
+from dataclasses import dataclass, replace
+from functools import partial
 
-import numpy as np
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.lifecycle import SubmissionState
-from core.models import REPLICATES, Baseline, Phase, Score, Submission, Team
-from scoring.uncertainty import tied_with_leader
-
-
-@dataclass(frozen=True)
-class Row:
-    """One participant's place.
-
-    Attributes:
-        score: the one that ranks, under the version of the phase.
-        scores: that one and those under other versions, by version.
-        tied_with_leader: whether the difference to rank 1 may be chance; None where that cannot be told.
-        mean_run_seconds: mean over the runs.
-    """
-
-    rank: int
-    participant: str
-    submission: Submission
-    score: Score
-    scores: dict[str, Score]
-    tied_with_leader: bool | None
-    mean_run_seconds: float
-
-
-@dataclass(frozen=True)
-class BaselineRow:
-    """What the phase's own models of one kind score; `score` and `scores` as in `Row`."""
-
-    name: str
-    score: Baseline
-    scores: dict[str, Baseline]
+from core import board, paging, results
+from core.board_rows import BaselineRow, Board, Row
+from core.lifecycle import BoardVisibility
+from core.models import Phase
+from core.paging import Page
+from core.visibility import NOBODY, Viewer, sight
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Ranked rows, and apart from the ranking the ceiling and the floor."""
+    """What somebody sees of a board.
 
+    Attributes:
+        visibility: how much that is: all, the row of their own team without its rank, or nothing.
+        rows: a page of the ranking, best first.
+        baselines: apart from the ranking, the higher score first; on every page.
+        n_teams: how many teams rank; None where nothing may be seen.
+        n_waiting: submissions that are queued, running or being scored; None unless all may be seen.
+        next_cursor: where the next page begins; None on the last.
+    """
+
+    visibility: BoardVisibility
     rows: list[Row]
     baselines: list[BaselineRow]
-    n_waiting: int
+    n_teams: int | None
+    n_waiting: int | None
+    next_cursor: str | None = None
 
 
-def leaderboard(session: Session, phase: Phase) -> Leaderboard:
-    """Return the leaderboard of a phase.
+def leaderboard(
+    session: Session, phase: Phase, *, viewer: Viewer = NOBODY, page: Page | None = None
+) -> Leaderboard:
+    """Return the leaderboard of a phase, or one page of it; see `core.standings` for who ranks where.
 
-    Of the scores under the phase's version the higher ranks first; on a tie, the earlier submission. Only
-    finished submissions rank. A version that a rescoring has not completed is not shown at all.
+    Published results are served as they were frozen. A version that a rescoring has not completed is not
+    shown at all. The ranks of a page hold for the moment of its reading.
+
+    Raises:
+        InvalidCursorError: the page's cursor is not one of this list's.
     """
-    places, scores = _best_of_each(session, phase), _scores(session, phase)
-    tied = _tied_with_leader(session, places)
-    rows = [
-        Row(
-            rank=rank,
-            participant=place.participant,
-            submission=place.submission,
-            score=place.score,
-            scores=scores[place.submission.id],
-            tied_with_leader=tied.get(place.submission.id),
-            mean_run_seconds=place.submission.mean_run_seconds or 0.0,
-        )
-        for rank, place in enumerate(places, start=1)
-    ]
-    return Leaderboard(rows, _baselines(session, phase), _count_waiting(session, phase))
+    seen = sight(phase, viewer)
+    if seen is BoardVisibility.HIDDEN:
+        return Leaderboard(seen, [], [], n_teams=None, n_waiting=None)
+    if seen is BoardVisibility.OWN:
+        own = board.read(session, phase, partial(board.team_of, phase=phase, user_id=viewer.user_id))
+        # A rank says how the others score, and a team that submits often could find that out bit by bit.
+        rows = [replace(row, rank=None, tied_with_leader=None) for row in own.rows]
+        return Leaderboard(seen, rows, own.baselines, n_teams=own.n_teams, n_waiting=None)
+    after, limit = _part(page)
+    if phase.results_sha256 is not None:
+        frozen = results.read(phase.results_sha256).board
+        rows = frozen.rows[after:] if limit is None else frozen.rows[after : after + limit]
+        found, n_waiting = replace(frozen, rows=rows), 0
+    else:
+        found = board.read(session, phase, partial(board.everybody, after=after, limit=limit))
+        n_waiting = board.count_waiting(session, phase)
+    return _page(found, n_waiting)
 
 
-class _Place(NamedTuple):
-    score: Score
-    submission: Submission
-    participant: str
+def _part(page: Page | None) -> tuple[int, int | None]:
+    if page is None:
+        return 0, None
+    after = 0 if page.cursor is None else paging.decode(page.cursor, [int])[0]
+    return min(max(after, 0), board.LAST_RANK), page.limit
 
 
-def _best_of_each(session: Session, phase: Phase) -> list[_Place]:
-    """Return the best place of each team, the highest score first."""
-    query = (
-        select(Score, Submission, Team.name)
-        .join(Submission, Score.submission_id == Submission.id)
-        .join(Team, Submission.team_id == Team.id)
-        .where(
-            Submission.phase_id == phase.id,
-            Submission.state == SubmissionState.FINISHED,
-            Score.scoring_version == phase.scoring_version,
-        )
-        .order_by(Score.final_score.desc(), Submission.created_at, Submission.id)
+def _page(found: Board, n_waiting: int) -> Leaderboard:
+    last = found.rows[-1].rank if found.rows else None
+    more = last is not None and last < found.n_teams
+    cursor = paging.encode(last) if last is not None and more else None
+    return Leaderboard(
+        BoardVisibility.PUBLIC,
+        found.rows,
+        found.baselines,
+        n_teams=found.n_teams,
+        n_waiting=n_waiting,
+        next_cursor=cursor,
     )
-    best: dict[UUID, _Place] = {}
-    for row in session.execute(query):
-        place = _Place(*row)
-        best.setdefault(place.submission.team_id, place)
-    return list(best.values())
-
-
-def _tied_with_leader(session: Session, places: list[_Place]) -> dict[UUID, bool]:
-    """Return which submissions are tied with the first, without those of which that cannot be told."""
-    query = select(Score.id, Score.replicates).where(Score.id.in_([place.score.id for place in places]))
-    replicates = {score_id: stored for score_id, stored in session.execute(query) if stored is not None}
-    leading = replicates.get(places[0].score.id) if places else None
-    if leading is None:
-        return {}
-    comparable = [place for place in places if len(replicates.get(place.score.id, b"")) == len(leading)]
-    tied = tied_with_leader(
-        np.array([place.score.final_score for place in comparable]),
-        np.stack([np.frombuffer(replicates[place.score.id], REPLICATES) for place in comparable]),
-    )
-    return {place.submission.id: bool(one) for place, one in zip(comparable, tied, strict=True)}
-
-
-def _scores(session: Session, phase: Phase) -> dict[UUID, dict[str, Score]]:
-    """Return the scores of each submission by version, without one that a rescoring has not completed."""
-    found: dict[UUID, dict[str, Score]] = defaultdict(dict)
-    query = select(Score).join(Submission).where(Submission.phase_id == phase.id)
-    for score in session.scalars(query.order_by(Score.scoring_version)):
-        if score.scoring_version != phase.rescoring_version:
-            found[score.submission_id][score.scoring_version] = score
-    return found
-
-
-def _baselines(session: Session, phase: Phase) -> list[BaselineRow]:
-    """Return the rows of the baselines, the higher score first."""
-    found: dict[str, dict[str, Baseline]] = defaultdict(dict)
-    query = select(Baseline).where(Baseline.phase_id == phase.id).order_by(Baseline.scoring_version)
-    for baseline in session.scalars(query):
-        if baseline.scoring_version != phase.rescoring_version:
-            found[baseline.name][baseline.scoring_version] = baseline
-    rows = [
-        BaselineRow(name, scores[phase.scoring_version], scores)
-        for name, scores in found.items()
-        if phase.scoring_version in scores
-    ]
-    return sorted(rows, key=lambda row: row.score.final_score, reverse=True)
-
-
-def _count_waiting(session: Session, phase: Phase) -> int:
-    waiting = (SubmissionState.QUEUED, SubmissionState.RUNNING, SubmissionState.SCORING)
-    query = select(func.count()).where(Submission.phase_id == phase.id, Submission.state.in_(waiting))
-    return session.scalar(query) or 0

@@ -20,7 +20,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 import scoring
-from core import competitions, shards
+from core import competitions, results, shards
 from core.errors import RescoringRefusedError, UnknownScoringVersionError
 from core.lifecycle import PhaseState, SubmissionState
 from core.models import Baseline, Phase, Score, Shard, Submission, Work
@@ -46,9 +46,11 @@ def request(session: Session, phase_id: UUID, version: str | None = None) -> Non
     Raises:
         UnknownScoringVersionError: there is no such version.
         RescoringRefusedError: the phase is not ready, has that version, or is on its way to a third.
+        ResultsPublishedError: its results are published.
     """
     version = scoring.SCORING_VERSION if version is None else version
     phase = competitions.lock(session, phase_id)
+    results.check_unpublished(phase)
     _check(phase, version)
     phase.rescoring_version, phase.rescoring_problem = version, ""
     go_on(session, phase)

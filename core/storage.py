@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -13,6 +14,7 @@ from core.errors import DamagedObjectError, StorageError
 from core.settings import get_settings
 
 _STORE_ERRORS = (BaseError, OSError)
+_PIECE_BYTES = 2**20
 
 
 class Storage:
@@ -63,6 +65,22 @@ class Storage:
         if hashlib.sha256(data).hexdigest() != sha256:
             raise DamagedObjectError(sha256)
         return data
+
+    def read_in_pieces(self, sha256: str) -> Iterator[bytes]:
+        """Yield the object with this hash in pieces of some MiB; only after the last is it known to match.
+
+        Raises:
+            StorageError: it is missing, unreadable, or, at its end, its bytes do not match the hash.
+        """
+        seen = hashlib.sha256()
+        try:
+            for piece in self._store.get(_path(sha256)).stream(min_chunk_size=_PIECE_BYTES):
+                seen.update(piece)
+                yield bytes(piece)
+        except _STORE_ERRORS as error:
+            raise StorageError(f"object {sha256} cannot be read: {error}") from error
+        if seen.hexdigest() != sha256:
+            raise DamagedObjectError(sha256)
 
 
 def _path(sha256: str) -> str:

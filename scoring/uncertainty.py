@@ -114,7 +114,10 @@ def uncertainty(
 
 
 def tied_with_leader(
-    final_scores: NDArray[np.float64], replicates: NDArray[np.float32] | NDArray[np.float64]
+    final_scores: NDArray[np.float64],
+    replicates: NDArray[np.float32] | NDArray[np.float64],
+    *,
+    n_contenders: int | None = None,
 ) -> NDArray[np.bool_]:
     """Return which submissions cannot be told apart from the best one: its lead may be chance.
 
@@ -122,6 +125,8 @@ def tied_with_leader(
         final_scores: [n_submissions] float64, one or more.
         replicates: [n_submissions, n_resamples], of `Uncertainty.replicates` with one seed, so that what the
             submissions share (references and people) cancels in their differences.
+        n_contenders: how many of the first submissions may be the best in truth; by default all. What is
+            said of one of them, or of another, then depends on nobody but these and itself.
 
     Returns:
         [n_submissions] bool; the leader is tied with itself. Each submission as good as the best is tied in
@@ -141,7 +146,8 @@ def tied_with_leader(
     chances = replicates.astype(np.float64)
     chances -= chances.mean(axis=1, keepdims=True)
     # How far the best of equally good submissions is ahead of each, by chance alone.
-    leads_by_chance = np.quantile(chances.max(axis=0) - chances, 0.95, axis=1)
+    best = np.maximum(chances[:n_contenders].max(axis=0), chances)
+    leads_by_chance = np.quantile(best - chances, 0.95, axis=1)
     tied: NDArray[np.bool_] = final_scores.max() - final_scores <= leads_by_chance
     return tied
 

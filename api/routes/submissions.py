@@ -10,6 +10,7 @@ from api import disclosure, problems, uploads
 from api.dependencies import (
     AdmittedUpload,
     CurrentUser,
+    CurrentViewer,
     NamedSubmission,
     OpenPhase,
     ReadingSession,
@@ -25,6 +26,7 @@ from core.errors import (
     UploadTooLargeError,
 )
 from core.models import Submission
+from core.visibility import Viewer
 
 router = APIRouter(tags=["submissions"])
 
@@ -52,6 +54,7 @@ def upload_submission(
     phase: OpenPhase,
     user: CurrentUser,
     upload: AdmittedUpload,
+    viewer: CurrentViewer,
     session: WritingSession,
     request: Request,
     response: Response,
@@ -68,7 +71,7 @@ def upload_submission(
         )
     else:
         response.status_code = status.HTTP_200_OK
-    return _answer(session, receipt.submission)
+    return _answer(session, receipt.submission, viewer)
 
 
 @router.get(
@@ -76,9 +79,11 @@ def upload_submission(
     summary="Follow a submission",
     responses=problems.document(NotAuthenticatedError, NotFoundError),
 )
-def show_submission(submission: NamedSubmission, session: ReadingSession) -> SubmissionAnswer:
+def show_submission(
+    submission: NamedSubmission, viewer: CurrentViewer, session: ReadingSession
+) -> SubmissionAnswer:
     """Return where a submission of yours stands, and its score once it has one."""
-    return _answer(session, submission)
+    return _answer(session, submission, viewer)
 
 
 @router.get(
@@ -113,9 +118,10 @@ def read_log(submission: NamedSubmission, session: ReadingSession) -> Response:
     return PlainTextResponse(text, headers={"Content-Security-Policy": "default-src 'none'; sandbox"})
 
 
-def _answer(session: Session, submission: Submission) -> SubmissionAnswer:
+def _answer(session: Session, submission: Submission, viewer: Viewer) -> SubmissionAnswer:
     return SubmissionAnswer.of(
         submission,
+        viewer=viewer,
         n_ended=submissions.count_runs(session, submission.id),
         failed_run=submissions.find_failed_run(session, submission.id),
         score=submissions.find_score(session, submission),

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.lifecycle import SubmissionState, Verdict
 from core.models.accounts import User
-from core.models.base import Base, ScoringVersion, Sha256, Title, utc_now
+from core.models.base import Base, Name, ScoringVersion, Sha256, Title, utc_now
 from core.models.competitions import Phase
 from core.models.teams import Team
 
@@ -18,14 +18,17 @@ class Submission(Base):
 
     `origin_id` is the submission of an earlier phase that it was migrated from, `rerun_of_id` the one that an
     organizer had run again. That one is `superseded_at` the time when its rerun has ended: only the rerun
-    counts from then on. Superseded and disqualified submissions do not rank. `mean_run_seconds` is the mean
-    over the runs, once they are complete.
+    counts from then on. Superseded and disqualified submissions do not rank, nor does one that an organizer
+    gave a `baseline_name`: it stands beside the ranking. `mean_run_seconds` is the mean over the runs, once
+    they are complete.
     """
 
     __tablename__ = "submission"
     __table_args__ = (
         Index(None, "phase_id", "team_id", "source_sha256"),
+        Index(None, "phase_id", "state"),
         UniqueConstraint("phase_id", "origin_id"),
+        UniqueConstraint("phase_id", "baseline_name"),
     )
 
     phase_id: Mapped[UUID] = mapped_column(ForeignKey("phase.id"))
@@ -48,6 +51,7 @@ class Submission(Base):
     superseded_at: Mapped[datetime | None]
     disqualified_at: Mapped[datetime | None]
     disqualified_reason: Mapped[str] = mapped_column(Text, default="")
+    baseline_name: Mapped[str | None] = mapped_column(Name)
     phase: Mapped[Phase] = relationship()
     user: Mapped[User] = relationship()
     team: Mapped[Team] = relationship()
@@ -96,7 +100,11 @@ class Score(_Numbers, Base):
     """
 
     __tablename__ = "score"
-    __table_args__ = (UniqueConstraint("submission_id", "scoring_version"),)
+    __table_args__ = (
+        UniqueConstraint("submission_id", "scoring_version"),
+        # Holds all that ranking asks of a score: the rows themselves are a page of the database each.
+        Index(None, "submission_id", "scoring_version", "final_score"),
+    )
 
     submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"))
     replicates: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)

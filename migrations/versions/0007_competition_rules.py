@@ -286,6 +286,7 @@ def _columns() -> dict[str, list[sa.Column[object]]]:
             sa.Column("superseded_at", sa.DateTime(timezone=True), nullable=True),
             sa.Column("disqualified_at", sa.DateTime(timezone=True), nullable=True),
             sa.Column("disqualified_reason", sa.Text(), nullable=False, server_default=nothing),
+            sa.Column("baseline_name", sa.String(length=64), nullable=True),
         ],
         "user": [
             sa.Column("name_key", sa.String(length=64), nullable=True),
@@ -412,15 +413,24 @@ def _narrow_tables() -> None:
     op.drop_index("ix_submission_phase_id_user_id_source_sha256", "submission")
     with op.batch_alter_table("submission") as batch:
         batch.alter_column("team_id", existing_type=sa.Uuid(), nullable=False)
-        batch.create_unique_constraint(batch.f("uq_submission_phase_id_origin_id"), ["phase_id", "origin_id"])
+        for name in ("origin_id", "baseline_name"):
+            batch.create_unique_constraint(batch.f(f"uq_submission_phase_id_{name}"), ["phase_id", name])
         for column, table in (
             ("origin_id", "submission"),
             ("rerun_of_id", "submission"),
             ("team_id", "team"),
         ):
             batch.create_foreign_key(batch.f(f"fk_submission_{column}"), table, [column], ["id"])
-    for columns in (["phase_id", "team_id", "source_sha256"], ["rerun_of_id"], ["team_id"], ["user_id"]):
+    for columns in (
+        ["phase_id", "team_id", "source_sha256"],
+        ["phase_id", "state"],
+        ["rerun_of_id"],
+        ["team_id"],
+        ["user_id"],
+    ):
         op.create_index(f"ix_submission_{'_'.join(columns)}", "submission", columns)
+    columns = ["submission_id", "scoring_version", "final_score"]
+    op.create_index(f"ix_score_{'_'.join(columns)}", "score", columns)
     with op.batch_alter_table("user") as batch:
         batch.alter_column("name_key", existing_type=sa.String(length=64), nullable=False)
         batch.drop_constraint("uq_user_token_sha256", type_="unique")

@@ -156,7 +156,7 @@ def test_scores_are_rounded_as_the_phase_says_and_ranked_as_they_are(client, com
     with db.transaction() as session:
         find_phase(session, "faces", "feedback").score_decimals = 2
     board = client.get(f"{HIDDEN}/leaderboard").json()
-    assert [row["participant"] for row in board["rows"]] == ["bob", "ada", "cyd"]
+    assert [row["team"] for row in board["rows"]] == ["bob", "ada", "cyd"]
     for row in [*board["rows"], *board["baselines"]]:
         for shown in (row["score"], *row["scores"].values()):
             numbers_shown = [value for value in shown.values() if isinstance(value, float)]

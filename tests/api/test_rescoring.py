@@ -146,7 +146,7 @@ def test_leaderboard_shows_both_versions_and_ranks_by_the_phases(client, competi
     change_phase(scoring_version=NEW)
     answer = client.get(f"{PHASE}/leaderboard").json()
     assert answer["scoring_version"] == NEW
-    assert [row["participant"] for row in answer["rows"]] == ["bob", "ada"]
+    assert [row["team"] for row in answer["rows"]] == ["bob", "ada"]
     assert answer["rows"][0]["score"] == numbers(0.07, scoring_version=NEW)
     assert answer["rows"][0]["scores"] == {OLD: numbers(0.09), NEW: numbers(0.07, scoring_version=NEW)}
     assert answer["baselines"][0]["scores"][OLD]["final_score"] == 0.17

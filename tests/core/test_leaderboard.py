@@ -22,7 +22,7 @@ def test_leaderboard_ranks_best_of_each_and_ties_by_time() -> None:
     make_finished(phase, 0.10, user="cyd")
     make_finished(phase, 0.12, user="ann")
     rows = _board(phase).rows
-    assert [(row.rank, row.participant, row.score.final_score) for row in rows] == [
+    assert [(row.rank, row.team, row.score.final_score) for row in rows] == [
         (1, "ann", 0.12),
         (2, "bob", 0.10),
         (3, "cyd", 0.10),
@@ -30,7 +30,7 @@ def test_leaderboard_ranks_best_of_each_and_ties_by_time() -> None:
 
 
 def test_leaderboard_gives_mean_seconds_per_run() -> None:
-    phase = make_phase()
+    phase = make_phase(show_logs=True)
     make_finished(phase, 0.05, user="ann", seconds=2.0)
     assert _board(phase).rows[0].mean_run_seconds == pytest.approx(3.5)
 
@@ -43,7 +43,7 @@ def _replicates(final_score: float, *, sd: float, shared: float = 0.0, n: int = 
 
 
 def _tied(phase: Phase) -> dict[str, bool | None]:
-    return {row.participant: row.tied_with_leader for row in _board(phase).rows}
+    return {row.team: row.tied_with_leader for row in _board(phase).rows}
 
 
 def test_leaderboard_says_who_is_tied_with_the_leader() -> None:

@@ -106,7 +106,7 @@ def test_leaderboard_never_mixes_versions_and_shows_both_in_the_end(phase: Phase
             board = leaderboard.leaderboard(session, session.get_one(Phase, phase.id))
         assert [row.score.scoring_version for row in [*board.rows, *board.baselines]] == [ranks_by] * 3
         assert all(row.scores.keys() == beside for row in [*board.rows, *board.baselines])
-        assert board.rows[0].scores[ranks_by] is board.rows[0].score
+        assert board.rows[0].scores[ranks_by] == board.rows[0].score
 
 
 def test_submission_that_finishes_meanwhile_is_waited_for_and_has_both(phase: Phase) -> None:

@@ -95,8 +95,8 @@ def test_upgrade_of_the_first_tables_keeps_their_rows(empty_engine: Engine) -> N
         assert (session.get_one(Run, _ID).log, session.get_one(Run, _ID).sandbox) == ("hello", None)
         assert session.get_one(Shard, _ID).scoring_version is None
         (row,) = leaderboard(session, phase).rows
-        assert (row.participant, row.score.final_score, row.score.final_score_low) == ("ann", 0.25, None)
-        assert (row.score.replicates, row.score.artifact_sha256, row.tied_with_leader) == (None, None, None)
+        assert (row.team, row.score.final_score, row.score.final_score_low) == ("ann", 0.25, None)
+        assert row.tied_with_leader is None
         assert session.get_one(Baseline, _ID).forgetting_quality_high is None
     empty_engine.dispose()
 

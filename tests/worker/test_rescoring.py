@@ -90,7 +90,7 @@ def test_rescoring_ranks_by_the_new_shows_both_and_opens_no_sandbox(
     _request(phase)
     deliver()
     after = _board(phase)
-    assert [row.participant for row in after.rows] == [row.participant for row in before.rows]
+    assert [row.team for row in after.rows] == [row.team for row in before.rows]
     for old, new in zip([*before.rows, *before.baselines], [*after.rows, *after.baselines], strict=True):
         assert new.score.scoring_version == NEW
         assert new.score.final_score == old.score.final_score / 2
@@ -120,7 +120,7 @@ def test_submission_that_finishes_meanwhile_gets_both(
     sent.insert(0, sent.pop())
     deliver()
     board = _board(phase)
-    assert {row.participant for row in board.rows} == {"ann", "bob", "cyd"}
+    assert {row.team for row in board.rows} == {"ann", "bob", "cyd"}
     assert all(row.scores.keys() == {OLD, NEW} for row in board.rows)
 
 
