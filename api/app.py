@@ -12,6 +12,7 @@ from api.headers import SecurityHeaders
 from api.pages import routes as page_routes
 from api.routes import (
     artifacts,
+    bundles,
     competitions,
     health,
     leaderboard,
@@ -42,7 +43,16 @@ def create_app() -> FastAPI:
     )
     problems.install(app)
     api = APIRouter(prefix="/api/v1", dependencies=[Guard])
-    for module in (competitions, submissions, leaderboard, references, rescoring, artifacts, workers):
+    for module in (
+        competitions,
+        bundles,
+        submissions,
+        leaderboard,
+        references,
+        rescoring,
+        artifacts,
+        workers,
+    ):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router, dependencies=[Guard])
