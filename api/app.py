@@ -44,7 +44,17 @@ def create_app() -> FastAPI:
     )
     problems.install(app)
     api = APIRouter(prefix="/api/v1", dependencies=[Guard])
-    for module in (competitions, submissions, leaderboard, results, exports, references, rescoring, artifacts, workers):
+    for module in (
+        competitions,
+        submissions,
+        leaderboard,
+        results,
+        exports,
+        references,
+        rescoring,
+        artifacts,
+        workers,
+    ):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router, dependencies=[Guard])

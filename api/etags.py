@@ -23,7 +23,12 @@ def headers_for(viewer: Viewer) -> dict[str, str]:
 
 
 def answer(
-    body: bytes, *, media_type: str, if_none_match: str | None, headers: dict[str, str], tag: str | None = None
+    body: bytes,
+    *,
+    media_type: str,
+    if_none_match: str | None,
+    headers: dict[str, str],
+    tag: str | None = None,
 ) -> Response:
     """Return a body under a strong ETag, or 304 to who has it; `tag` names the content, or its hash does."""
     headers = headers | {"ETag": f'"{tag or hashlib.sha256(body).hexdigest()}"'}

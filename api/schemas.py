@@ -134,9 +134,7 @@ class Numbers(Answer):
         """Describe a stored score, as far as the phase allows: the only way for one to those outside."""
         exact = cls.model_validate(score)
         return exact.model_copy(
-            update={
-                name: rounded(phase, number) for name, number in exact if isinstance(number, float)
-            }
+            update={name: rounded(phase, number) for name, number in exact if isinstance(number, float)}
         )
 
 

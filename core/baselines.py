@@ -25,7 +25,9 @@ def mark(session: Session, submission_id: UUID, *, name: str, actor: User) -> Su
         Submission.id != submission.id,
     )
     if name.casefold() in OWN_BASELINES or session.scalar(same) is not None:
-        raise BaselineRefusedError(f"`{name}` is another baseline of {submission.phase.title}; choose a name.")
+        raise BaselineRefusedError(
+            f"`{name}` is another baseline of {submission.phase.title}; choose a name."
+        )
     _change(session, submission, name, actor)
     return submission
 

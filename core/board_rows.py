@@ -8,6 +8,7 @@ CEILING = "ceiling"
 OWN_BASELINES = (CEILING, "floor")
 """What the phase's own models score; baselines that organizers add have other names."""
 
+
 @dataclass(frozen=True)
 class Numbers:
     """What one set of models earned under one version of the metric; see `core.models.Score`."""

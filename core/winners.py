@@ -21,9 +21,7 @@ class Winner:
     note: str = ""
 
 
-def announce(
-    session: Session, competition_id: UUID, winners: list[Winner], *, actor: User
-) -> list[Winner]:
+def announce(session: Session, competition_id: UUID, winners: list[Winner], *, actor: User) -> list[Winner]:
     """Announce winners in the place of any announced before; an empty list takes them back.
 
     Raises:

@@ -114,9 +114,7 @@ def mark_baseline(
     submission: NamedSubmission, wanted: BaselineRequest, user: CurrentUser, session: WritingSession
 ) -> BaselineAnswer:
     """Have a submission stand beside the ranking under a name, and never in it."""
-    return BaselineAnswer.model_validate(
-        baselines.mark(session, submission.id, name=wanted.name, actor=user)
-    )
+    return BaselineAnswer.model_validate(baselines.mark(session, submission.id, name=wanted.name, actor=user))
 
 
 @router.delete(
