@@ -17,6 +17,7 @@ from core.access import Principal, Scope
 from core.db import reading
 from core.errors import NotAllowedError, NotAuthenticatedError, NotFoundError
 from core.models import Competition, Phase, Submission, Team
+from core.visibility import Viewer
 
 SLUG = re.compile(r"[a-z0-9-]{1,64}")
 
@@ -155,6 +156,11 @@ class Access:
     submission: Submission | None = None
     team: Team | None = None
     is_organizer: bool = False
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who asks, as far as that decides which scores may be seen."""
+        return Viewer(None if self.principal is None else self.principal.user.id, self.is_organizer)
 
 
 def guard(request: Request, principal: MaybePrincipal) -> Access:

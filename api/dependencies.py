@@ -71,8 +71,7 @@ NamedTeam = Annotated[Team, Depends(_named_team)]
 
 
 def _viewer(access: CurrentAccess) -> Viewer:
-    user_id = None if access.principal is None else access.principal.user.id
-    return Viewer(user_id, access.is_organizer)
+    return access.viewer
 
 
 CurrentViewer = Annotated[Viewer, Depends(_viewer)]

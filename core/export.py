@@ -1,4 +1,4 @@
-"""What organizers take home of a phase: tables, and one archive from which every score can be computed again."""
+"""What organizers take home of a phase: tables, and an archive to compute every score from again."""
 
 import json
 import zipfile
@@ -134,12 +134,14 @@ def _named(name: str) -> zipfile.ZipInfo:
 
 
 def _record(submission: Submission, score: Score | None) -> Record:
-    own = {f.name: getattr(submission, f.name) for f in fields(Record) if f.name not in _COMPUTED}
-    of_score = {name: None if score is None else getattr(score, name) for name in _OF_SCORE}
+    own: dict[str, Any] = {
+        f.name: getattr(submission, f.name) for f in fields(Record) if f.name not in _COMPUTED
+    }
+    of_score: dict[str, Any] = {name: None if score is None else getattr(score, name) for name in _OF_SCORE}
     # Named by what they hold: no name that a participant chose becomes a path.
     ending = PurePosixPath(submission.filename).suffix.lower()
     source = f"sources/{submission.source_sha256}{ending if ending in _ENDINGS else '.bin'}"
-    artifact = None if score is None or score.artifact_sha256 is None else score.artifact_sha256
+    artifact = of_score["artifact_sha256"]
     return Record(
         **own,
         **of_score,

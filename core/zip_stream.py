@@ -3,7 +3,10 @@
 import io
 import zipfile
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, override
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 class Member(NamedTuple):
@@ -19,12 +22,12 @@ class _Outbox(io.RawIOBase):
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
 
-    @override
     def writable(self) -> bool:
+        """Return that it can be written to; it cannot be read or searched."""
         return True
 
-    @override
-    def write(self, data: "bytes | bytearray | memoryview") -> int:  # type: ignore[override]
+    def write(self, data: "ReadableBuffer") -> int:
+        """Keep some bytes."""
         piece = bytes(data)
         self._pieces.append(piece)
         return len(piece)

@@ -52,6 +52,10 @@ def _ratio(value: float) -> str:
     return f"×{value:.3f}"
 
 
+def _share(value: float) -> str:
+    return f"{100 * value:.0f} %" if value >= 0.0995 else f"{100 * value:.1f} %"
+
+
 def _seconds(value: float) -> str:
     return f"{value:.1f} s" if value < 100 else f"{value:,.0f} s"
 
@@ -65,5 +69,5 @@ def _clock(value: datetime) -> str:
 
 
 _environment.filters.update(
-    score=_score, percent=_percent, ratio=_ratio, seconds=_seconds, date=_date, clock=_clock
+    score=_score, percent=_percent, ratio=_ratio, share=_share, seconds=_seconds, date=_date, clock=_clock
 )

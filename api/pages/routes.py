@@ -3,10 +3,12 @@
 from fastapi import APIRouter, Request, Response, status
 from starlette.responses import HTMLResponse
 
+from api import etags
 from api.authorization import CurrentAccess
-from api.dependencies import NamedPhase, ReadingSession
+from api.dependencies import CurrentViewer, NamedPhase, ReadingSession
 from api.pages.board import read_board
 from api.pages.rendering import render
+from api.paging import Paging
 from api.worker_schemas import UnservedAnswer, WorkerAnswer
 from core import competitions, nodes
 
@@ -31,15 +33,27 @@ def show_workers(request: Request, session: ReadingSession) -> Response:
 
 
 @router.get("/competitions/{competition}/phases/{phase}/leaderboard")
-def show_leaderboard_page(request: Request, phase: NamedPhase, session: ReadingSession) -> Response:
-    """Show the leaderboard of a phase; the page keeps itself up to date."""
-    return render(request, "leaderboard.html", phase=phase, board=read_board(session, phase))
+def show_leaderboard_page(
+    request: Request, phase: NamedPhase, viewer: CurrentViewer, page: Paging, session: ReadingSession
+) -> Response:
+    """Show a page of the leaderboard of a phase; it keeps itself up to date."""
+    board = read_board(session, phase, viewer=viewer, page=page)
+    headers = etags.headers_for(viewer)
+    return render(request, "leaderboard.html", phase=phase, board=board, headers=headers)
 
 
 @router.get("/competitions/{competition}/phases/{phase}/leaderboard/board")
-def show_board(request: Request, phase: NamedPhase, session: ReadingSession, version: str = "") -> Response:
+def show_board(  # FastAPI passes them by name
+    request: Request,
+    phase: NamedPhase,
+    viewer: CurrentViewer,
+    page: Paging,
+    session: ReadingSession,
+    version: str = "",
+) -> Response:
     """Answer the page's poll: the board, or nothing when it shows this version already."""
-    board = read_board(session, phase)
+    board = read_board(session, phase, viewer=viewer, page=page)
+    headers = etags.headers_for(viewer)
     if board.version == version:
-        return Response(status_code=status.HTTP_204_NO_CONTENT)
-    return render(request, "board.html", phase=phase, board=board)
+        return Response(status_code=status.HTTP_204_NO_CONTENT, headers=headers)
+    return render(request, "board.html", phase=phase, board=board, headers=headers)

@@ -30,7 +30,7 @@ def _headers(phase: Phase, name: str) -> dict[str, str]:
     responses=_responses("text/csv", "A line a submission, all numbers in full"),
 )
 def download_submissions_csv(phase: NamedPhase, session: ReadingSession) -> Response:
-    """Return every submission of the phase, the first first, with its exact score under the version that ranks."""
+    """Return every submission of the phase with its exact score under the version that ranks."""
     found = export.to_csv(export.records(session, phase))
     return Response(found, media_type="text/csv", headers=_headers(phase, "submissions.csv"))
 

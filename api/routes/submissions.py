@@ -54,7 +54,6 @@ def upload_submission(
     phase: OpenPhase,
     user: CurrentUser,
     upload: AdmittedUpload,
-    viewer: CurrentViewer,
     session: WritingSession,
     request: Request,
     response: Response,
@@ -71,7 +70,7 @@ def upload_submission(
         )
     else:
         response.status_code = status.HTTP_200_OK
-    return _answer(session, receipt.submission, viewer)
+    return _answer(session, receipt.submission, request.state.access.viewer)
 
 
 @router.get(

@@ -20,7 +20,9 @@ from tests.support.crawler import crawl, encodings, find
 LOG, MESSAGE, REPORT = "canary-of-the-log-7f3a", "canary-of-the-message-19c4", "canary-of-the-report-aa05"
 SECONDS, SCORE = "23.718281828", "0.314159265"  # durations and scores carry digits
 CANARIES = (LOG, MESSAGE, REPORT, SECONDS, SCORE)
-ORGANIZERS_ONLY = re.compile(r"/artifact$|/report$|/rescore$|/references$|/workers$")
+ORGANIZERS_ONLY = re.compile(
+    r"/artifact$|/report$|/rescore$|/references$|/workers$|/submissions\.(csv|json)$|/export\.zip$"
+)
 
 
 class Planted(NamedTuple):
@@ -100,7 +102,7 @@ def test_organizers_answers_are_closed_to_participants(client, plant, make_parti
     planted = plant(HIDDEN)
     for who, visits in _everybody(client, planted, make_participant).items():
         closed = [visit for visit in visits if ORGANIZERS_ONLY.search(visit.path)]
-        assert len(closed) == 2 * 3 + 2 + 2 + 2
+        assert len(closed) == 2 * 3 + 2 * 5 + 2
         assert {visit.status for visit in closed} <= {401, 403, 404}, who
 
 

@@ -24,14 +24,18 @@ def test_leaderboard_ranks_the_best_of_each_participant_beside_the_baselines(
     add_baselines("check")
     client.post(f"{PHASE}/submissions", files={"file": ("s.py", HONEST)}, headers=ada.headers)
     answer = client.get(f"{PHASE}/leaderboard").json()
-    assert [(row["rank"], row["participant"]) for row in answer["rows"]] == [(1, "bob"), (2, "ada")]
+    assert [(row["rank"], row["team"]) for row in answer["rows"]] == [(1, "bob"), (2, "ada")]
     assert answer["rows"][1] == {
         "rank": 2,
-        "participant": "ada",
+        "team_id": str(best.team_id),
+        "team": "ada",
+        "members": ["ada"],
         "submission_id": str(best.id),
         "filename": "better.py",
         "submitted_at": answer["rows"][1]["submitted_at"],
         "mean_run_seconds": 2.5,
+        "runtime_share": None,
+        "ceiling_share": pytest.approx(0.09 / 0.17),
         "tied_with_leader": None,
         "score": numbers(0.09),
         "scores": {"neurips2023-1": numbers(0.09)},

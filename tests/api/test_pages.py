@@ -94,7 +94,7 @@ def test_board_is_polled_often_while_something_is_to_come_and_sent_only_when_cha
     board = client.get(f"{PAGE}/board")
     assert 'hx-trigger="every 2s"' in board.text
     assert "<html" not in board.text
-    version = board.text.split("?version=")[1].split('"')[0]
+    version = board.text.split("?version=")[1].split("&")[0]
     assert client.get(f"{PAGE}/board?version={version}").status_code == 204
     add_finished(ada.user, "check", 0.1)
     assert client.get(f"{PAGE}/board?version={version}").status_code == 200
