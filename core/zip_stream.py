@@ -3,7 +3,7 @@
 import io
 import zipfile
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, override
+from typing import NamedTuple
 
 
 class Member(NamedTuple):
@@ -19,11 +19,9 @@ class _Outbox(io.RawIOBase):
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
 
-    @override
     def writable(self) -> bool:
         return True
 
-    @override
     def write(self, data: "bytes | bytearray | memoryview") -> int:  # type: ignore[override]
         piece = bytes(data)
         self._pieces.append(piece)
