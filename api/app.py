@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 from api import authorization, pages, problems
 from api.authorization import Guard
 from api.headers import SecurityHeaders
+from api.methods import Methods
 from api.pages import accounts as account_pages
 from api.pages import entrance, openid
 from api.pages import routes as page_routes
@@ -17,6 +18,7 @@ from api.routes import (
     artifacts,
     bundles,
     competitions,
+    events,
     exports,
     health,
     leaderboard,
@@ -36,6 +38,7 @@ _API = (
     artifacts,
     bundles,
     competitions,
+    events,
     exports,
     leaderboard,
     references,
@@ -60,7 +63,7 @@ def create_app() -> FastAPI:
         # FastAPI's own pages load their scripts from another host, which our policy forbids.
         docs_url=None,
         redoc_url=None,
-        middleware=[Middleware(SecurityHeaders)],
+        middleware=[Middleware(SecurityHeaders), Middleware(Methods)],
         max_body_size=get_settings().max_upload_bytes,
     )
     problems.install(app)

@@ -67,6 +67,7 @@ TABLE: dict[str, Rule] = {
     f"GET {_SUBMISSION}": _member,
     f"GET {_SUBMISSION}/runs": _member,
     f"GET {_SUBMISSION}/log": _member,
+    f"GET {_SUBMISSION}/events": _member,
     f"GET {_SUBMISSION}/artifact": _organizer,
     f"GET {_SUBMISSION}/report": _organizer,
     f"GET {_PHASE}/references": _organizer,

@@ -1,13 +1,24 @@
 """A client of the public HTTP API."""
 
+import json
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 
 from core.errors import LetheError
+from core.lifecycle import ENDED
 
 _TIMEOUT_S = 60.0
+_RECONNECT_S = 1.0
+_MAX_FAILURES = 30
+
+
+class _Event(NamedTuple):
+    id: str
+    data: str
 
 
 class ApiError(LetheError):
@@ -39,6 +50,41 @@ class Client:
     def submission(self, submission_id: str) -> dict[str, Any]:
         """Return the state of a submission of this user."""
         return self._ask("GET", f"/submissions/{submission_id}")
+
+    def events(self, submission_id: str) -> Iterator[dict[str, Any]]:
+        """Yield the state of a submission of this user, now and at every change, until it has ended.
+
+        A connection that is lost, or that the server ends, is made anew; nothing is missed or comes twice.
+        """
+        address, last = f"/submissions/{submission_id}/events", None
+        failures = 0
+        while True:
+            try:
+                for event in self._stream(address, last):
+                    last, failures = event.id, 0
+                    yield json.loads(event.data)
+                    if json.loads(event.data)["state"] in ENDED:
+                        return
+            except httpx2.TransportError as error:
+                failures += 1
+                if failures == _MAX_FAILURES:
+                    raise ApiError(f"{self._url} does not answer: {error}") from error
+            time.sleep(_RECONNECT_S)
+
+    def _stream(self, address: str, last: str | None) -> Iterator[_Event]:
+        headers = self._headers | ({} if last is None else {"Last-Event-ID": last})
+        with httpx2.stream("GET", self._url + address, headers=headers, timeout=_TIMEOUT_S) as response:
+            if response.is_error:
+                response.read()
+                raise ApiError(_fault(response))
+            fields: dict[str, str] = {}
+            for line in response.iter_lines():
+                name, _, value = line.partition(": ")
+                if line:
+                    fields[name] = value
+                elif "data" in fields:
+                    yield _Event(fields["id"], fields["data"])
+                    fields = {}
 
     def log(self, submission_id: str) -> str:
         """Return what the runs of a submission of this user printed."""
@@ -76,10 +122,14 @@ class Client:
         except httpx2.TransportError as error:
             raise ApiError(f"{self._url} does not answer: {error}") from error
         if response.is_error:
-            content = _json(response)
-            what = content.get("detail") or content.get("title") if isinstance(content, dict) else None
-            raise ApiError(what or f"{response.url} answered {response.status_code}")
+            raise ApiError(_fault(response))
         return response
+
+
+def _fault(response: httpx2.Response) -> str:
+    content = _json(response)
+    what = content.get("detail") or content.get("title") if isinstance(content, dict) else None
+    return what or f"{response.url} answered {response.status_code}"
 
 
 def _json(response: httpx2.Response) -> object:

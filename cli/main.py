@@ -17,7 +17,7 @@ from cli.endings import clear_errors, fail
 from cli.files import new_file
 from cli.references import references_app
 from cli.supervisor import WORKER, InstallationError, Supervisor
-from cli.tables import leaderboard_table, rescoring_line
+from cli.tables import leaderboard_table, progress_line, rescoring_line
 from cli.terminal import LOCAL_URL, Token, Url, console
 from core import accounts, competitions, db, references, rescoring
 from core.inert import inert
@@ -115,6 +115,16 @@ def submit(competition: str, phase: str, path: _File, *, token: Token, url: Url 
         console.print(f"{submission['id']}  {submission['state']}", highlight=False)
         for warning in submission["warnings"]:
             console.print(f"note: {warning}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def watch(submission_id: str, *, token: Token, url: Url = LOCAL_URL) -> None:
+    """Follow a submission of yours until it has ended; status 0 only if it has finished."""
+    with clear_errors():
+        for submission in Client(url, token).events(submission_id):
+            console.print(progress_line(submission), markup=False, highlight=False, soft_wrap=True)
+        if submission["state"] != "finished":
+            raise typer.Exit(1)
 
 
 @app.command()

@@ -171,8 +171,10 @@ def _services(settings: Settings, *, port: int) -> list[Service]:
     # A worker that ends cold leaves its runs to the next one; a warm end could take minutes.
     environment = {**os.environ, "LETHE_HOME": str(settings.home), "REMAP_SIGTERM": "SIGQUIT"}
     python = sys.executable
+    uvicorn = [python, "-m", "uvicorn", "api.app:create_app", "--factory"]
     commands = {
-        "api": [python, "-m", "uvicorn", "api.app:create_app", "--factory", f"--port={port}"],
+        # Streams of events would keep it from ending; their readers come back.
+        "api": [*uvicorn, f"--port={port}", "--timeout-graceful-shutdown=5"],
         WORKER: [python, "-m", "worker"],
         "sweeper": [python, "-m", "worker", "sweeper"],
         "courier": [python, "-m", "worker", "courier"],

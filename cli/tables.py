@@ -7,6 +7,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from core.inert import inert
+
 if TYPE_CHECKING:  # faces are loaded when they are used
     from faces.inspection import SplitFacts
 
@@ -47,6 +49,15 @@ def rescoring_line(rescoring: dict[str, Any]) -> str:
         f"rescoring under {rescoring['scoring_version']}: {rescoring['done']}/{rescoring['total']} scores"
     )
     return f"{so_far}; failed: {rescoring['problem']}" if rescoring["problem"] else so_far
+
+
+def progress_line(submission: dict[str, Any]) -> str:
+    """Return where a submission stands, as the API gives it."""
+    line = f"{submission['state']}  {submission['runs_done']}/{submission['n_models']} runs"
+    score = submission["score"]
+    if score is not None:
+        line += f"  score {score['final_score']:.4f}"
+    return f"{line}  {inert(submission['message'])}".rstrip()
 
 
 def bundle_table(splits: Sequence["SplitFacts"]) -> Table:

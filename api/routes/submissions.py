@@ -54,6 +54,7 @@ def upload_submission(
     phase: OpenPhase,
     user: CurrentUser,
     upload: AdmittedUpload,
+    viewer: CurrentViewer,
     session: WritingSession,
     request: Request,
     response: Response,
@@ -70,7 +71,7 @@ def upload_submission(
         )
     else:
         response.status_code = status.HTTP_200_OK
-    return _answer(session, receipt.submission, request.state.access.viewer)
+    return describe(session, receipt.submission, viewer)
 
 
 @router.get(
@@ -82,7 +83,7 @@ def show_submission(
     submission: NamedSubmission, viewer: CurrentViewer, session: ReadingSession
 ) -> SubmissionAnswer:
     """Return where a submission of yours stands, and its score once it has one."""
-    return _answer(session, submission, viewer)
+    return describe(session, submission, viewer)
 
 
 @router.get(
@@ -117,7 +118,8 @@ def read_log(submission: NamedSubmission, session: ReadingSession) -> Response:
     return PlainTextResponse(text, headers={"Content-Security-Policy": "default-src 'none'; sandbox"})
 
 
-def _answer(session: Session, submission: Submission, viewer: Viewer) -> SubmissionAnswer:
+def describe(session: Session, submission: Submission, viewer: Viewer) -> SubmissionAnswer:
+    """Return a submission as somebody may see it now."""
     return SubmissionAnswer.of(
         submission,
         viewer=viewer,

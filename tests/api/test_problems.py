@@ -23,7 +23,7 @@ def test_unknown_api_address_is_a_problem(client):
 
 def test_wrong_method_is_a_problem_that_names_the_right_one(client):
     response = client.delete("/api/v1/competitions")
-    assert (response.status_code, response.headers["allow"]) == (405, "GET")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
     assert response.json()["title"] == "Method Not Allowed"
 
 
