@@ -31,7 +31,7 @@ def _writing_session() -> Iterator[Session]:
         yield session
 
 
-# scope="function": the commit happens before the response leaves, so that a 201 is never a lie.
+# scope="function": the commit happens before the response leaves, so that a 202 is never a lie.
 ReadingSession = Annotated[Session, Depends(_reading_session, scope="function")]
 WritingSession = Annotated[Session, Depends(_writing_session, scope="function")]
 

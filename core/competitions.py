@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, contains_eager, selectinload
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from core import shards
 from core.bundle import columns
@@ -80,11 +80,16 @@ def find_phase(session: Session, competition_slug: str, phase_slug: str) -> Phas
 
 
 def check_open(phase: Phase) -> None:
-    """Raise `PhaseClosedError` unless the phase takes submissions now; the message says when it does."""
+    """Raise `PhaseClosedError` unless the phase takes uploads now; the message says when it does, or why not.
+
+    It is open from `opens_at` until, not including, `closes_at`, by this server's clock.
+    """
     now = utc_now()
+    if not phase.uploads:
+        raise PhaseClosedError(f"{phase.title} takes no uploads, only what is migrated into it.")
     if now < phase.opens_at:
         raise PhaseClosedError(f"{phase.title} opens at {phase.opens_at:%Y-%m-%d %H:%M:%S} UTC.")
-    if phase.closes_at is not None and now >= phase.closes_at:
+    if has_closed(phase, now):
         raise PhaseClosedError(f"{phase.title} closed at {phase.closes_at:%Y-%m-%d %H:%M:%S} UTC.")
     if phase.published_at is not None:
         raise PhaseClosedError(f"{phase.title} is over: its results are published.")
@@ -96,9 +101,26 @@ def check_open(phase: Phase) -> None:
         )
 
 
+def has_closed(phase: Phase, now: datetime) -> bool:
+    """Return whether a phase has ended; once that is noted, a clock that is set back does not reopen it."""
+    if phase.closes_at is None:
+        return False
+    return now >= phase.closes_at or phase.closed_noted_at == phase.closes_at
+
+
+def hold(session: Session, phase_id: UUID) -> Phase:
+    """Return a phase, with its competition, that nobody locks until the end of the transaction.
+
+    Many may hold it at once. Who takes something into a phase holds it, so that who locks it sees all of it.
+    """
+    held = select(Phase).where(Phase.id == phase_id).with_for_update(read=True, of=Phase)
+    held = held.options(joinedload(Phase.competition))
+    return session.scalars(held.execution_options(populate_existing=True)).one()
+
+
 def lock(session: Session, phase_id: UUID) -> Phase:
     """Return a phase that nobody else changes until the end of the transaction; lock it before its shards."""
-    # Not against what refers to the phase: an upload, or a shard, waits for nobody who holds this.
+    # Not against what refers to the phase: a shard waits for nobody who locks this.
     locked = select(Phase).where(Phase.id == phase_id).with_for_update(key_share=True)
     return session.scalars(locked.execution_options(populate_existing=True)).one()
 

@@ -93,6 +93,62 @@ class RateLimitedError(ParticipantError):
     status = 429
 
 
+class QuotaExceededError(ParticipantError):
+    """The team has used up what it may submit; the message says which quota, its limit and when it resets."""
+
+    title = "The quota is used up"
+    status = 429
+
+
+class IdempotencyKeyReusedError(ParticipantError):
+    """An `Idempotency-Key` that stands for another upload already."""
+
+    title = "The idempotency key stands for another upload"
+    status = 422
+
+
+class TermsNotAcceptedError(ParticipantError):
+    """Somebody would join a competition without accepting its terms."""
+
+    title = "The terms have to be accepted"
+    status = 422
+
+
+class TeamRefusedError(ParticipantError):
+    """The rules do not allow this change of a team, or not now; the message says which rule."""
+
+    title = "The team cannot be changed so"
+    status = 409
+
+
+class CancellationRefusedError(ParticipantError):
+    """The submission can no longer be cancelled."""
+
+    title = "The submission cannot be cancelled"
+    status = 409
+
+
+class SelectionRefusedError(ParticipantError):
+    """The submission cannot be selected, or no longer; the message says why."""
+
+    title = "The submission cannot be selected"
+    status = 409
+
+
+class RerunRefusedError(ParticipantError):
+    """The submission cannot be run again now."""
+
+    title = "The submission cannot be run again"
+    status = 409
+
+
+class MigrationRefusedError(ParticipantError):
+    """The submissions cannot be taken into that phase; the message says which and why."""
+
+    title = "The submissions cannot be migrated"
+    status = 409
+
+
 class InvalidCompetitionError(ParticipantError):
     """A competition.yaml that does not say what a competition needs."""
 

@@ -1,35 +1,38 @@
-"""Submissions: taken in, run, scored. Only this module changes their state."""
+"""Submissions: taken in, run, scored, ended. Only this module changes their state."""
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, joinedload, undefer
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
 
-from core import competitions, programs, rescoring, shards, teams
-from core.errors import NotFoundError, UploadTooLargeError
+from core import competitions, programs, quotas, repeats, rescoring, runs, shards, succession, teams
+from core.errors import CancellationRefusedError, NotFoundError, UploadTooLargeError
 from core.lifecycle import ENDED, SubmissionState, Verdict, check_transition
 from core.limits import limits_of
-from core.models import Phase, Run, Score, Shard, Submission, Team, User, Work, utc_now
+from core.models import IdempotencyKey, Phase, Run, Score, Shard, Submission, User, Work, utc_now
 from core.programs import Program
 from core.storage import storage
 
 _MAX_MESSAGE_CHARACTERS = 4000
+_CANCELLABLE = frozenset({SubmissionState.UPLOADED, SubmissionState.QUEUED, SubmissionState.RUNNING})
 
 
 @dataclass(frozen=True)
 class Upload:
-    """What a participant sent."""
+    """What a participant sent; `key` is what their client calls it, to be able to repeat it."""
 
     filename: str
     source: bytes
+    key: str | None = None
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """The submission that answers an upload; not `created` when the same bytes were there before."""
+    """The submission that answers an upload; not `created` when the same bytes were there before.
+
+    An upload repeated under its key has the receipt that it had the first time.
+    """
 
     submission: Submission
     created: bool
@@ -54,35 +57,49 @@ def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receip
     """Check an upload, store it, and queue its runs.
 
     The same bytes from the same team in the same phase are the same submission, so a client may
-    safely repeat an upload whose answer it lost; only after a platform error do they count anew.
+    safely repeat an upload whose answer it lost; only after a platform error, or a cancellation, do they
+    count anew. What decides at the end of a phase is the moment when the upload is here as a whole and read.
 
     Raises:
         PhaseClosedError: the phase takes no submissions now.
         NotParticipantError: the user does not take part in the competition.
         UploadTooLargeError: the file is over the phase's cap.
         InvalidSubmissionError: the file cannot work; the message says why.
+        IdempotencyKeyReusedError: the upload's key stands for another one.
+        QuotaExceededError: the team has none left of one of its quotas.
     """
     competitions.check_open(phase)
     program = _read_upload(phase, upload)
     source_sha256 = storage().put(upload.source)
+    # Who migrates the submissions of a phase that has closed waits for this upload, or comes first.
+    phase = competitions.hold(session, phase.id)
+    competitions.check_open(phase)
     team = teams.lock(session, teams.admit(session, phase.competition, user).team_id)
-    earlier = _find_same(session, phase, team, source_sha256)
-    if earlier is not None:
-        return Receipt(earlier, created=False)
-    submission = Submission(
-        phase=phase,
-        team=team,
-        user=user,
-        filename=upload.filename,
-        source_sha256=source_sha256,
-        size_bytes=len(upload.source),
-        warnings=list(program.warnings),
-        state=SubmissionState.UPLOADED,
-    )
-    session.add(submission)
-    session.flush()
-    _queue_runs(session, submission)
-    return Receipt(submission, created=True)
+    sent = repeats.fingerprint(phase, source_sha256)
+    known = repeats.find(session, user, upload.key, sent)
+    if known is not None:
+        return Receipt(find(session, known.submission_id), known.created)
+    submission = repeats.find_same(session, phase, team, source_sha256)
+    created = submission is None
+    if submission is None:
+        now = utc_now()
+        quotas.check(session, phase, team.id, now=now)
+        submission = Submission(
+            phase=phase,
+            team=team,
+            user=session.get_one(User, user.id),
+            filename=upload.filename,
+            source_sha256=source_sha256,
+            size_bytes=len(upload.source),
+            warnings=list(program.warnings),
+            state=SubmissionState.UPLOADED,
+            created_at=now,
+        )
+        add(session, submission)
+    if upload.key is not None:
+        answered = {"fingerprint": sent, "submission_id": submission.id, "created": created}
+        repeats.keep(session, IdempotencyKey(user_id=user.id, key=upload.key, **answered))
+    return Receipt(submission, created)
 
 
 def _read_upload(phase: Phase, upload: Upload) -> Program:
@@ -92,22 +109,10 @@ def _read_upload(phase: Phase, upload: Upload) -> Program:
     return programs.read(upload.filename, upload.source)
 
 
-def _find_same(session: Session, phase: Phase, team: Team, source_sha256: str) -> Submission | None:
-    query = (
-        select(Submission)
-        .where(
-            Submission.phase_id == phase.id,
-            Submission.team_id == team.id,
-            Submission.source_sha256 == source_sha256,
-            Submission.state != SubmissionState.CANCELLED,
-            Submission.verdict.is_distinct_from(Verdict.PLATFORM_ERROR),
-        )
-        .options(joinedload(Submission.user))
-    )
-    return session.scalars(query).first()
-
-
-def _queue_runs(session: Session, submission: Submission) -> None:
+def add(session: Session, submission: Submission) -> None:
+    """Insert a submission that is new, or another one run again or migrated, and queue its runs."""
+    session.add(submission)
+    session.flush()
     _move(submission, SubmissionState.QUEUED)
     phase = submission.phase
     for part in shards.split(phase.n_models, size=phase.runs_per_shard):
@@ -144,18 +149,6 @@ def find(session: Session, submission_id: UUID) -> Submission:
     return submission
 
 
-def list_runs(session: Session, submission_id: UUID, *, with_logs: bool = False) -> list[Run]:
-    """Return the runs that have ended, in order of their index."""
-    query = select(Run).where(Run.submission_id == submission_id).order_by(Run.run_index)
-    return list(session.scalars(query.options(undefer(Run.log)) if with_logs else query))
-
-
-def find_failed_run(session: Session, submission_id: UUID) -> Run | None:
-    """Return the run that failed the submission, if one did."""
-    failed = select(Run).where(Run.submission_id == submission_id, Run.verdict != Verdict.OK)
-    return session.scalars(failed).first()
-
-
 def find_score(session: Session, submission: Submission) -> Score | None:
     """Return the score that counts, the one under the version of the phase, once there is one."""
     query = select(Score).where(
@@ -172,31 +165,29 @@ def find_artifact_sha256(session: Session, submission_id: UUID) -> str | None:
     return session.scalars(query.order_by(Score.created_at)).first()
 
 
-def count_runs(session: Session, submission_id: UUID) -> int:
-    """Return how many runs of a submission have ended."""
-    return session.scalar(select(func.count()).where(Run.submission_id == submission_id)) or 0
-
-
-def seconds_spent(session: Session, submission_id: UUID) -> float:
-    """Return the seconds that the stored runs of a submission took together."""
-    return session.scalar(select(func.sum(Run.seconds)).where(Run.submission_id == submission_id)) or 0.0
-
-
-def run_seed(secret: bytes, submission_id: UUID, run_index: int) -> int:
-    """Return the seed of a run, in 0 … 2⁶³-1: the same after a resume, and nobody's to guess."""
-    digest = hmac.digest(secret, f"{submission_id}:{run_index}".encode(), hashlib.sha256)
-    return int.from_bytes(digest[:8], "big") >> 1
-
-
 def is_wanted(session: Session, submission_id: UUID) -> bool:
     """Return whether further runs of the submission still matter."""
     state = session.scalar(select(Submission.state).where(Submission.id == submission_id))
     return state in {SubmissionState.QUEUED, SubmissionState.RUNNING}
 
 
+def cancel(session: Session, submission_id: UUID) -> Submission:
+    """End a submission that is not scored yet, as its owner or an organizer wishes; it does not count.
+
+    Raises:
+        CancellationRefusedError: it has ended, or all of its runs have.
+    """
+    submission = lock(session, submission_id)
+    if submission.state not in _CANCELLABLE:
+        raise CancellationRefusedError(f"It is too late: the submission is {submission.state}.")
+    _end(submission, SubmissionState.CANCELLED)
+    shards.end_all(session, submission_id)
+    return submission
+
+
 def begin(session: Session, submission_id: UUID) -> bool:
     """Note that a worker has started on a submission; return whether its runs are still wanted."""
-    submission = _lock(session, submission_id)
+    submission = lock(session, submission_id)
     if submission.state is SubmissionState.QUEUED:
         _move(submission, SubmissionState.RUNNING)
         submission.started_at = utc_now()
@@ -208,7 +199,7 @@ def record_run(session: Session, submission_id: UUID, run_index: int, result: Ru
 
     What it printed is stored only in a phase that shows logs: elsewhere nobody may have what it may hold.
     """
-    submission = _lock(session, submission_id)
+    submission = lock(session, submission_id)
     if submission.state is not SubmissionState.RUNNING:
         return
     same = select(Run.id).where(Run.submission_id == submission_id, Run.run_index == run_index)
@@ -230,9 +221,9 @@ def record_run(session: Session, submission_id: UUID, run_index: int, result: Ru
     if result.verdict is not Verdict.OK:
         message = f"Run {run_index}: {_storable(result.message)}"[:_MAX_MESSAGE_CHARACTERS]
         fail(session, submission, verdict=result.verdict, message=message)
-    elif count_runs(session, submission_id) == submission.phase.n_models:
+    elif runs.count_runs(session, submission_id) == submission.phase.n_models:
         _move(submission, SubmissionState.SCORING)
-        submission.mean_run_seconds = seconds_spent(session, submission_id) / submission.phase.n_models
+        submission.mean_run_seconds = runs.seconds_spent(session, submission_id) / submission.phase.n_models
         shards.end_all(session, submission_id)
         scoring = Shard(
             work=Work.SCORING, phase_id=submission.phase_id, submission_id=submission_id, start=0, stop=1
@@ -248,7 +239,7 @@ def record_score(session: Session, submission_id: UUID, score: Score) -> bool:
     """
     # The phase is locked before the submission, and the submission before its shards.
     phase = competitions.lock(session, session.get_one(Submission, submission_id).phase_id)
-    submission = _lock(session, submission_id)
+    submission = lock(session, submission_id)
     if submission.state is not SubmissionState.SCORING:
         return True
     same = select(Score.id).where(
@@ -262,6 +253,7 @@ def record_score(session: Session, submission_id: UUID, score: Score) -> bool:
     submission.verdict = Verdict.OK
     _end(submission, SubmissionState.FINISHED)
     shards.end_all(session, submission_id)
+    succession.take_over(session, submission)
     rescoring.go_on(session, phase)
     return True
 
@@ -272,11 +264,13 @@ def fail(session: Session, submission: Submission, *, verdict: Verdict, message:
     submission.message = message
     _end(submission, SubmissionState.FAILED)
     shards.end_all(session, submission.id)
+    if verdict is not Verdict.PLATFORM_ERROR:
+        succession.take_over(session, submission)
 
 
 def give_up(session: Session, submission_id: UUID) -> None:
     """Fail a submission that the platform could not run. Its owner may upload the same bytes again."""
-    submission = _lock(session, submission_id)
+    submission = lock(session, submission_id)
     if submission.state not in ENDED:
         message = "Lethe could not run this submission. It does not count; upload it again later."
         fail(session, submission, verdict=Verdict.PLATFORM_ERROR, message=message)
@@ -287,7 +281,12 @@ def _storable(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
-def _lock(session: Session, submission_id: UUID) -> Submission:
+def lock(session: Session, submission_id: UUID) -> Submission:
+    """Return a submission that nobody else changes until the end of the transaction.
+
+    Raises:
+        NotFoundError: there is none with this id.
+    """
     query = select(Submission).where(Submission.id == submission_id).with_for_update(of=Submission)
     submission = session.scalar(query.execution_options(populate_existing=True))
     if submission is None:

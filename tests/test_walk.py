@@ -105,7 +105,7 @@ def test_broker_killed_loses_nothing(lethe: Installation) -> None:
     for pid in lethe.pids("--unixsocket"):
         os.kill(pid, signal.SIGKILL)
     uploaded = lethe.upload(_SLOW + b"# broker", token)
-    assert uploaded.status_code == 201
+    assert uploaded.status_code == 202
     assert lethe.wait_for_end(uploaded.json()["id"], token)["state"] == "finished"
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core import db, references, submissions
+from core import db, references, runs, submissions
 from core.errors import PlatformError
 from core.models import Phase, Run, Submission
 from core.references import CEILING_SET, REFERENCE_SET
@@ -44,9 +44,9 @@ def ensure_artifact(submission: Submission) -> StoredArtifact:
     """
     with db.reading() as session:
         sha256 = submissions.find_artifact_sha256(session, submission.id)
-        runs = submissions.list_runs(session, submission.id)
+        ended = runs.list_runs(session, submission.id)
     if sha256 is None:
-        sha256 = storage().put(_make(submission, runs).to_bytes())
+        sha256 = storage().put(_make(submission, ended).to_bytes())
     try:
         # Read back even if just written: every score comes from the very bytes that are stored.
         return StoredArtifact(sha256, Artifact.from_bytes(storage().get(sha256)))
@@ -80,12 +80,12 @@ def own_models(phase: Phase) -> OwnModels:
     )
 
 
-def _make(submission: Submission, runs: list[Run]) -> Artifact:
+def _make(submission: Submission, ended: list[Run]) -> Artifact:
     phase = submission.phase
     assert phase.manifest_sha256 is not None
     own = own_models(phase)
     evaluations = {
-        f"run {run.run_index}": run.evaluation_sha256 for run in runs if run.evaluation_sha256 is not None
+        f"run {run.run_index}": run.evaluation_sha256 for run in ended if run.evaluation_sha256 is not None
     }
     return Artifact(
         unlearned=_model_set(evaluations),
@@ -93,13 +93,13 @@ def _make(submission: Submission, runs: list[Run]) -> Artifact:
         ceiling=own.ceiling,
         original=own.original,
         labels=own.labels,
-        seconds=np.array([run.seconds for run in runs]),
-        seed_fingerprints=tuple(_fingerprint(phase, run) for run in runs),
+        seconds=np.array([run.seconds for run in ended]),
+        seed_fingerprints=tuple(_fingerprint(phase, run) for run in ended),
         provenance=Provenance(
             bundle_sha256=phase.manifest_sha256,
             architecture=phase.architecture,
             code_sha256=submission.source_sha256,
-            sandboxes=tuple(sorted({run.sandbox for run in runs if run.sandbox is not None})),
+            sandboxes=tuple(sorted({run.sandbox for run in ended if run.sandbox is not None})),
             evaluator_version=EVALUATOR_VERSION,
             scoring_version=phase.scoring_version,
         ),
@@ -129,5 +129,5 @@ def _sampled_labels(split: Split) -> NDArray[np.int64]:
 
 def _fingerprint(phase: Phase, run: Run) -> str:
     """Return what tells seeds apart and gives none away."""
-    seed = submissions.run_seed(phase.secret, run.submission_id, run.run_index)
+    seed = runs.run_seed(phase.secret, run.submission_id, run.run_index)
     return hashlib.sha256(seed.to_bytes(8, "big")).hexdigest()[:_FINGERPRINT_DIGITS]

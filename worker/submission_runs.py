@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from core import db, programs, shards, submissions
+from core import db, programs, runs, shards, submissions
 from core.errors import PlatformError
 from core.lifecycle import Verdict
 from core.limits import limits_of
@@ -32,7 +32,7 @@ def run_shard(lease: Lease) -> None:
         if not submissions.begin(session, shard.submission_id):
             return
         submission = submissions.find(session, shard.submission_id)
-        stored = {run.run_index for run in submissions.list_runs(session, submission.id)}
+        stored = {run.run_index for run in runs.list_runs(session, submission.id)}
     missing = [index for index in range(shard.start, shard.stop) if index not in stored]
     if missing:
         with kept_evaluator(submission.phase) as evaluator, _open_runner(submission) as runner:
@@ -122,11 +122,11 @@ class _Recording:
             if self._newest is not None and not self._newest.result():
                 return
             with db.reading() as session:
-                spent_s = submissions.seconds_spent(session, submission.id) + unstored_s
+                spent_s = runs.seconds_spent(session, submission.id) + unstored_s
             if spent_s > limits_of(phase).total_timeout_s:
                 self._over_time = run_index
                 return
-            seed = submissions.run_seed(phase.secret, submission.id, run_index)
+            seed = runs.run_seed(phase.secret, submission.id, run_index)
             self._indices[seed] = run_index
             started = time.monotonic()
             yield seed

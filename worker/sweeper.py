@@ -1,4 +1,4 @@
-"""The sweeper: sends again what got lost between database, broker and workers.
+"""The sweeper: turns the clock of the phases, and sends again what got lost on its way to the workers.
 
 It needs no free worker slot and no working broker, so it is a loop of its own and not a Celery task.
 """
@@ -8,8 +8,9 @@ import threading
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import db, queue, shards
+from core import db, phases, queue, shards
 from core.errors import BrokerError
+from core.models import utc_now
 from core.settings import get_settings
 from worker.giving_up import give_up_if_hopeless
 
@@ -17,7 +18,9 @@ log = structlog.get_logger(__name__)
 
 
 def sweep() -> None:
-    """Enqueue every shard that waits without a message on its way."""
+    """Do what is due in the phases, and enqueue every shard that waits without a message on its way."""
+    with db.transaction() as session:
+        phases.advance(session, utc_now())
     empty = frozenset(name for name in queue.QUEUES if queue.length(name) == 0)
     with db.transaction() as session:
         sent = shards.send_waiting(session, empty_queues=empty)

@@ -17,7 +17,7 @@ from api.dependencies import (
     WritingSession,
 )
 from api.schemas import RunAnswer, RunList, SubmissionAnswer
-from core import submissions
+from core import runs, submissions
 from core.errors import (
     InvalidSubmissionError,
     NotAuthenticatedError,
@@ -34,7 +34,7 @@ router = APIRouter(tags=["submissions"])
 @router.post(
     "/competitions/{competition}/phases/{phase}/submissions",
     summary="Upload a submission",
-    status_code=status.HTTP_201_CREATED,
+    status_code=status.HTTP_202_ACCEPTED,
     responses={
         status.HTTP_200_OK: {"model": SubmissionAnswer, "description": "The same bytes were there before"},
         **problems.document(
@@ -93,11 +93,11 @@ def show_submission(
 )
 def list_runs(submission: NamedSubmission, session: ReadingSession) -> RunList:
     """Return the runs of a submission of yours that have ended; a hidden phase shows only which failed."""
-    runs = disclosure.runs(
-        submission, submissions.list_runs(session, submission.id, with_logs=submission.phase.show_logs)
+    listed = disclosure.runs(
+        submission, runs.list_runs(session, submission.id, with_logs=submission.phase.show_logs)
     )
     return RunList(
-        n_models=submission.phase.n_models, runs=[RunAnswer.of(submission.phase, run) for run in runs]
+        n_models=submission.phase.n_models, runs=[RunAnswer.of(submission.phase, run) for run in listed]
     )
 
 
@@ -113,7 +113,7 @@ def read_log(submission: NamedSubmission, session: ReadingSession) -> Response:
     Control characters are written out, so that the text is harmless in a terminal too.
     """
     text = disclosure.log_text(
-        submission, submissions.list_runs(session, submission.id, with_logs=submission.phase.show_logs)
+        submission, runs.list_runs(session, submission.id, with_logs=submission.phase.show_logs)
     )
     return PlainTextResponse(text, headers={"Content-Security-Policy": "default-src 'none'; sandbox"})
 
@@ -123,7 +123,7 @@ def describe(session: Session, submission: Submission, viewer: Viewer) -> Submis
     return SubmissionAnswer.of(
         submission,
         viewer=viewer,
-        n_ended=submissions.count_runs(session, submission.id),
-        failed_run=submissions.find_failed_run(session, submission.id),
+        n_ended=runs.count_runs(session, submission.id),
+        failed_run=runs.find_failed_run(session, submission.id),
         score=submissions.find_score(session, submission),
     )

@@ -72,8 +72,10 @@ class Phase(Base):
     and recipe before the preparation completed them.
 
     With `uploads` participants submit here; with `auto_migrate` the phase takes what the teams selected in
-    the phase before it, at most `max_selected` each, at `migrated_at`. `image` is the id of the sandbox image
-    that workers must have proved; None: any. Once `published_at` its results are the file `results_sha256`.
+    the phase before it, at most `max_selected` each, at `migrated_at`. `opened_noted_at` and
+    `closed_noted_at` are the opening and closing times that the platform has noted, as they were then.
+    `image` is the id of the sandbox image that workers must have proved; None: any. Once `published_at` its
+    results are the file `results_sha256`.
     """
 
     __tablename__ = "phase"
@@ -98,6 +100,8 @@ class Phase(Base):
     auto_migrate: Mapped[bool] = mapped_column(default=False)
     max_selected: Mapped[int] = mapped_column(default=1)
     migrated_at: Mapped[datetime | None]
+    opened_noted_at: Mapped[datetime | None]
+    closed_noted_at: Mapped[datetime | None]
     image: Mapped[str | None] = mapped_column(String(200))
     board_rule: Mapped[BoardRule] = mapped_column(default=BoardRule.BEST)
     board_visibility: Mapped[BoardVisibility] = mapped_column(default=BoardVisibility.PUBLIC)

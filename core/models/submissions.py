@@ -123,7 +123,10 @@ class Baseline(_Numbers, Base):
 
 
 class IdempotencyKey(Base):
-    """What a client called an upload, so that it can be repeated; `fingerprint` is of what was sent."""
+    """What a client called an upload, so that it can be repeated; `fingerprint` is of what was sent.
+
+    `created` says whether the upload made the submission, or found it there.
+    """
 
     __tablename__ = "idempotency_key"
     __table_args__ = (UniqueConstraint("user_id", "key"),)
@@ -131,5 +134,6 @@ class IdempotencyKey(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"))
     key: Mapped[str] = mapped_column(String(255))
     fingerprint: Mapped[str] = mapped_column(Sha256)
+    created: Mapped[bool]
     submission_id: Mapped[UUID] = mapped_column(ForeignKey("submission.id"))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

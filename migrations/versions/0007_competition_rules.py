@@ -238,6 +238,7 @@ def _create_tables() -> None:
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("key", sa.String(length=255), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("created", sa.Boolean(), nullable=False),
         sa.Column("submission_id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
@@ -271,6 +272,8 @@ def _columns() -> dict[str, list[sa.Column[object]]]:
             sa.Column("auto_migrate", sa.Boolean(), nullable=False, server_default=no),
             sa.Column("max_selected", sa.Integer(), nullable=False, server_default="1"),
             sa.Column("migrated_at", sa.DateTime(timezone=True), nullable=True),
+            sa.Column("opened_noted_at", sa.DateTime(timezone=True), nullable=True),
+            sa.Column("closed_noted_at", sa.DateTime(timezone=True), nullable=True),
             sa.Column("image", sa.String(length=200), nullable=True),
             sa.Column("board_rule", sa.String(length=32), nullable=False, server_default="best"),
             sa.Column("board_visibility", sa.String(length=32), nullable=False, server_default="public"),

@@ -85,5 +85,5 @@ def test_openapi_describes_every_endpoint_and_its_problems(client):
                 assert list(operation["responses"]["default"]["content"]) == ["application/problem+json"]
     upload = schema["paths"]["/api/v1/competitions/{competition}/phases/{phase}/submissions"]["post"]
     assert upload["security"] == [{"HTTPBearer": []}]
-    assert {"200", "201", "401", "404", "409", "413", "422"} <= upload["responses"].keys()
+    assert {"200", "202", "401", "404", "409", "413", "422"} <= upload["responses"].keys()
     assert list(upload["requestBody"]["content"]) == ["multipart/form-data"]

@@ -47,7 +47,7 @@ def assert_problem(response, status, *words):
 def test_upload_of_good_file_is_created_and_queued(client, competition, ada):
     response = upload(client, ada)
     answer = response.json()
-    assert response.status_code == 201
+    assert response.status_code == 202
     assert response.headers["location"] == f"/api/v1/submissions/{answer['id']}"
     assert answer == {
         "id": answer["id"],
@@ -105,7 +105,7 @@ def test_upload_whose_commit_fails_is_never_answered_as_created(client, competit
     assert response.status_code == 503
     assert "disk full" not in response.text
     assert count(Submission) == 0
-    assert upload(client, ada).status_code == 201
+    assert upload(client, ada).status_code == 202
 
 
 @on_both_databases
@@ -116,7 +116,7 @@ def test_upload_while_the_broker_is_down_is_accepted_and_its_shards_wait(
     monkeypatch.setattr(queue, "app", down)
     with capture_logs() as logs:
         response = upload(client, ada)
-    assert response.status_code == 201
+    assert response.status_code == 202
     assert [event["event"] for event in logs] == ["enqueue_failed"]  # once, not once per shard
     assert response.json()["state"] == "queued"
     assert count(Shard, Shard.work == Work.RUNS, Shard.done.is_(False)) == 2
@@ -129,7 +129,7 @@ def test_same_bytes_again_are_the_same_submission(client, competition, ada, make
     assert again.status_code == 200
     assert again.json() == first.json()
     other = upload(client, make_participant("bob"))
-    assert other.status_code == 201
+    assert other.status_code == 202
     assert other.json()["id"] != first.json()["id"]
     assert count(Submission) == 2
 
@@ -144,7 +144,7 @@ def test_same_bytes_twice_at_the_same_time_make_one_submission(client, competiti
 
     with ThreadPoolExecutor(4) as pool:
         responses = list(pool.map(send, range(4)))
-    assert sorted(response.status_code for response in responses) == [200, 200, 200, 201]
+    assert sorted(response.status_code for response in responses) == [200, 200, 200, 202]
     assert len({response.json()["id"] for response in responses}) == 1
     assert count(Submission) == 1
     assert count(Shard, Shard.work == Work.RUNS) == 2
@@ -182,7 +182,7 @@ def test_file_over_the_cap_is_refused(client, make_competition, ada):
     fits = HONEST + b"#" * (1000 - len(HONEST))
     assert_problem(upload(client, ada, {"file": ("s.py", fits + b"#")}), 413, "1,000 bytes")
     assert_problem(upload(client, ada, {"file": ("s.py", fits + b"#" * 200_000)}), 413, "1,000 bytes")
-    assert upload(client, ada, {"file": ("s.py", fits)}).status_code == 201
+    assert upload(client, ada, {"file": ("s.py", fits)}).status_code == 202
 
 
 def test_body_without_declared_length_is_read_no_further_than_the_cap(client, make_competition, ada):
@@ -304,7 +304,7 @@ def test_clean_filename_keeps_what_is_harmless(name, clean):
 
 
 def test_upload_to_hidden_phase_is_taken_too(client, competition, ada):
-    assert client.post(f"{HIDDEN}/submissions", files=GOOD, headers=ada.headers).status_code == 201
+    assert client.post(f"{HIDDEN}/submissions", files=GOOD, headers=ada.headers).status_code == 202
 
 
 @on_both_databases
@@ -324,6 +324,6 @@ def test_upload_of_a_notebook_says_what_is_run(client, competition, ada):
 
 def test_upload_of_an_archive_is_taken_and_a_broken_one_refused(client, competition, ada):
     archive = zip_of({"submission.py": b"import losses\n" + HONEST, "losses.py": ""})
-    assert upload(client, ada, {"file": ("mine.zip", archive)}).status_code == 201
+    assert upload(client, ada, {"file": ("mine.zip", archive)}).status_code == 202
     assert_problem(upload(client, ada, {"file": ("mine.zip", archive[:-9])}), 422, "not a zip file")
     assert count(Submission) == 1

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select
 
-from core import accounts, db, queue, submissions
+from core import accounts, db, queue, runs, submissions
 from core.errors import IllegalTransitionError, InvalidSubmissionError, PhaseClosedError, UploadTooLargeError
 from core.lifecycle import SubmissionState, Verdict, check_transition
 from core.models import Phase, Run, Score, Shard, Submission, Work
@@ -166,7 +166,7 @@ def test_record_run_hostile_text_is_stored_without_what_databases_refuse() -> No
     assert failed.message.startswith("Run 0: a\N{REPLACEMENT CHARACTER}b?cxxx")
     assert len(failed.message) == 4000
     with db.reading() as session:
-        assert len(submissions.list_runs(session, submission.id)[0].log) == len(hostile)
+        assert len(runs.list_runs(session, submission.id)[0].log) == len(hostile)
 
 
 @pytest.mark.parametrize(("show_logs", "stored"), [(True, "a face"), (False, "")])
@@ -174,20 +174,20 @@ def test_record_run_keeps_a_log_only_where_the_phase_shows_it(show_logs: bool, s
     submission = make_submission(make_phase(show_logs=show_logs))
     _record(submission.id, 0, RunResult(Verdict.OK, seconds=1.0, evaluation_sha256="0" * 64, log="a face"))
     with db.reading() as session:
-        assert submissions.list_runs(session, submission.id, with_logs=True)[0].log == stored
+        assert runs.list_runs(session, submission.id, with_logs=True)[0].log == stored
 
 
 def test_run_seed_depends_on_secret_submission_and_index() -> None:
     one, other = uuid4(), uuid4()
     seeds = {
-        submissions.run_seed(secret, submission, index)
+        runs.run_seed(secret, submission, index)
         for secret in (b"a" * 32, b"b" * 32)
         for submission in (one, other)
         for index in range(8)
     }
     assert len(seeds) == 32
     assert all(0 <= seed < 2**63 for seed in seeds)
-    assert submissions.run_seed(b"a" * 32, one, 3) == submissions.run_seed(b"a" * 32, one, 3)
+    assert runs.run_seed(b"a" * 32, one, 3) == runs.run_seed(b"a" * 32, one, 3)
 
 
 def test_check_transition_backwards_raises() -> None:

@@ -138,7 +138,7 @@ def test_submission_ends_as_expected_and_leaves_nothing(site: Range, name: str) 
         assert uploaded.status_code == 422, uploaded.text
         assert re.search(case.refused, uploaded.json()["detail"])
         return
-    assert uploaded.status_code == 201, uploaded.text
+    assert uploaded.status_code == 202, uploaded.text
     submission_id = uploaded.json()["id"]
     # It runs beside this submission, and after the one before; what attacks nothing needs no such witness.
     witness_id = None if case.attack_class == "honest" else site.upload_honest()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from core import db, submissions
+from core import db, runs
 from core.errors import PlatformError
 from core.models import Phase, ReferenceModel, Run, Score, Submission
 from core.storage import storage
@@ -56,10 +56,10 @@ def _evaluations(query: object) -> list[Evaluation]:
 
 def test_artifact_holds_what_was_measured(submission: Submission) -> None:
     artifact = Artifact.from_bytes(storage().get(_artifact_sha256(submission.id)))
-    runs = select(Run.evaluation_sha256).where(Run.submission_id == submission.id).order_by(Run.run_index)
+    of_runs = select(Run.evaluation_sha256).where(Run.submission_id == submission.id).order_by(Run.run_index)
     models = select(ReferenceModel.evaluation_sha256).order_by(ReferenceModel.model_index)
     for found, query in (
-        (artifact.unlearned, runs),
+        (artifact.unlearned, of_runs),
         (artifact.reference, models.where(ReferenceModel.set_index == 0)),
         (artifact.ceiling, models.where(ReferenceModel.set_index == 1)),
         (artifact.original, select(Phase.original_evaluation_sha256)),
@@ -96,7 +96,7 @@ def test_artifact_says_where_it_comes_from_and_gives_no_seed_away(
         "evaluator_version": EVALUATOR_VERSION,
         "scoring_version": "neurips2023-1",
     }
-    seeds = [submissions.run_seed(phase.secret, submission.id, index) for index in range(4)]
+    seeds = [runs.run_seed(phase.secret, submission.id, index) for index in range(4)]
     assert artifact.seed_fingerprints == tuple(
         hashlib.sha256(seed.to_bytes(8, "big")).hexdigest()[:16] for seed in seeds
     )

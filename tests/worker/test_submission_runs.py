@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from core import db, queue, shards, submissions
+from core import db, queue, runs, shards, submissions
 from core.errors import PlatformError
 from core.lifecycle import SubmissionState, Verdict
 from core.limits import PhaseLimits
@@ -62,9 +62,9 @@ def _run_together(outcomes: list[RunOutcome]) -> UUID:
     errors: list[BaseException] = []
 
     def work(lease: Lease, outcome: RunOutcome) -> None:
-        runs = ShardRuns(lease, loaded, _Runner(outcome, together), _Evaluator())  # type: ignore[arg-type]
+        at_work = ShardRuns(lease, loaded, _Runner(outcome, together), _Evaluator())  # type: ignore[arg-type]
         try:
-            submission_runs.run_all(runs, [lease.shard.start])
+            submission_runs.run_all(at_work, [lease.shard.start])
         except BaseException as error:
             errors.append(error)
 
@@ -89,7 +89,7 @@ def test_runs_recorded_together_all_count_and_scoring_is_asked_for_once(sent: li
     submission_id = _run_together([_outcome(Verdict.OK)] * 6)
     assert read_submission(submission_id).state is SubmissionState.SCORING
     with db.reading() as session:
-        assert {run.sandbox for run in submissions.list_runs(session, submission_id)} == {"none"}
+        assert {run.sandbox for run in runs.list_runs(session, submission_id)} == {"none"}
     assert [message.queue for message in sent].count(queue.SCORING_QUEUE) == 1
 
 
@@ -107,12 +107,12 @@ def test_run_of_a_submission_that_has_ended_is_not_recorded(sent: list[queue.Mes
         shards.end_all(session, submission.id)
         submissions.give_up(session, submission.id)
     outcome = _outcome(Verdict.OK)
-    runs = ShardRuns(
+    at_work = ShardRuns(
         lease, read_submission(submission.id), _Runner(outcome, threading.Barrier(1)), _Evaluator()
     )  # type: ignore[arg-type]
-    submission_runs.run_all(runs, [0, 1])
+    submission_runs.run_all(at_work, [0, 1])
     with db.reading() as session:
-        assert submissions.count_runs(session, submission.id) == 0
+        assert runs.count_runs(session, submission.id) == 0
 
 
 class _Overlapping:
@@ -149,14 +149,14 @@ def _run_overlapping(
     with db.transaction() as session:
         submissions.begin(session, submission.id)
     runner = _Overlapping(clock, verdicts)
-    runs = ShardRuns(lease, read_submission(submission.id), runner, _Evaluator())  # type: ignore[arg-type]
-    submission_runs.run_all(runs, list(range(8)))
+    at_work = ShardRuns(lease, read_submission(submission.id), runner, _Evaluator())  # type: ignore[arg-type]
+    submission_runs.run_all(at_work, list(range(8)))
     return submission.id, runner
 
 
 def _stored(submission_id: UUID) -> list[tuple[int, Verdict]]:
     with db.reading() as session:
-        return [(run.run_index, run.verdict) for run in submissions.list_runs(session, submission_id)]
+        return [(run.run_index, run.verdict) for run in runs.list_runs(session, submission_id)]
 
 
 def test_each_outcome_is_stored_under_the_index_of_its_seed(
@@ -165,7 +165,7 @@ def test_each_outcome_is_stored_under_the_index_of_its_seed(
     submission_id, runner = _run_overlapping(monkeypatch, [Verdict.OK] * 8)
     assert _stored(submission_id) == [(index, Verdict.OK) for index in range(8)]
     secret = read_submission(submission_id).phase.secret
-    assert runner.seeds == [submissions.run_seed(secret, submission_id, index) for index in range(8)]
+    assert runner.seeds == [runs.run_seed(secret, submission_id, index) for index in range(8)]
 
 
 def test_failed_run_is_named_and_nothing_is_asked_for_after_it(

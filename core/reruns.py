@@ -1,0 +1,107 @@
+"""What organizers decide about a submission: that it is run again, disqualified, or restored."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import audit, submissions, teams
+from core.errors import RerunRefusedError
+from core.lifecycle import ENDED, PhaseState, SubmissionState
+from core.models import Submission, User, utc_now
+
+
+def rerun(session: Session, submission_id: UUID, *, actor: User, reason: str = "") -> Submission:
+    """Run a submission that has ended once more, under new seeds; return the new submission.
+
+    The rerun costs its team no quota. When it has ended, well or by a fault of its own, it takes the place of
+    the old one (`core.succession`); if it is cancelled, or the platform fails, all stays as it was.
+
+    Raises:
+        RerunRefusedError: the submission has not ended, was run again already, or its phase is not ready.
+    """
+    teams.lock_owner(session, submission_id)
+    before = submissions.lock(session, submission_id)
+    if before.state not in ENDED:
+        raise RerunRefusedError(f"The submission is {before.state}; wait until it has ended, or cancel it.")
+    if before.superseded_at is not None:
+        raise RerunRefusedError("The submission was run again already; run the one that took its place.")
+    under_way = select(Submission.id).where(
+        Submission.rerun_of_id == submission_id, Submission.state.not_in(ENDED)
+    )
+    if session.scalars(under_way).first() is not None:
+        raise RerunRefusedError("The submission is being run again already.")
+    if before.phase.state is not PhaseState.READY:
+        raise RerunRefusedError(f"{before.phase.title} is {before.phase.state}; nothing runs there.")
+    again = Submission(
+        phase=before.phase,
+        team_id=before.team_id,
+        user_id=before.user_id,
+        rerun_of_id=before.id,
+        filename=before.filename,
+        source_sha256=before.source_sha256,
+        size_bytes=before.size_bytes,
+        warnings=before.warnings,
+        state=SubmissionState.UPLOADED,
+        created_at=utc_now(),
+    )
+    submissions.add(session, again)
+    audit.record(
+        session,
+        actor=actor,
+        action="submission.rerun",
+        competition_id=before.phase.competition_id,
+        target=f"submission {before.id}",
+        reason=reason,
+        after={"rerun": again.id},
+    )
+    return again
+
+
+def disqualify(session: Session, submission_id: UUID, *, actor: User, reason: str) -> Submission:
+    """Take a submission out of the ranking and of what migrates; its owner sees the reason.
+
+    One that is disqualified already gets the new reason.
+    """
+    submission = submissions.lock(session, submission_id)
+    before = _ruling(submission)
+    submission.disqualified_at = submission.disqualified_at or utc_now()
+    submission.disqualified_reason = reason
+    _record_ruling(session, submission, "submission.disqualify", actor=actor, reason=reason, before=before)
+    return submission
+
+
+def restore(session: Session, submission_id: UUID, *, actor: User, reason: str = "") -> Submission:
+    """Take a disqualification back; without one nothing happens."""
+    submission = submissions.lock(session, submission_id)
+    if submission.disqualified_at is None:
+        return submission
+    before = _ruling(submission)
+    submission.disqualified_at, submission.disqualified_reason = None, ""
+    _record_ruling(session, submission, "submission.restore", actor=actor, reason=reason, before=before)
+    return submission
+
+
+def _ruling(submission: Submission) -> dict[str, object]:
+    return {"disqualified_at": submission.disqualified_at, "reason": submission.disqualified_reason}
+
+
+def _record_ruling(
+    session: Session,
+    submission: Submission,
+    action: str,
+    *,
+    actor: User,
+    reason: str,
+    before: dict[str, object],
+) -> None:
+    audit.record(
+        session,
+        actor=actor,
+        action=action,
+        competition_id=submission.phase.competition_id,
+        target=f"submission {submission.id}",
+        reason=reason,
+        before=before,
+        after=_ruling(submission),
+    )
