@@ -1,127 +1,37 @@
-"""Competitions and phases: read from `competition.yaml`, stored, looked up, and brought to readiness."""
+"""Competitions and phases: stored, looked up, and brought to readiness."""
 
-import secrets
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated, Any
 from uuid import UUID
 
-import yaml
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
-import scoring
 from core import shards
+from core.bundle import columns
+from core.bundle.reading import read_spec
+from core.bundle.spec import CompetitionSpec, PhaseSpec
 from core.errors import InvalidCompetitionError, NotFoundError, PhaseClosedError
 from core.lifecycle import PhaseState
-from core.limits import PhaseLimits
 from core.models import Baseline, Competition, Phase, Shard, Work, utc_now
 
-_Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
-
-
-class _Spec(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PhaseSpec(_Spec):
-    """A phase as an organizer writes it."""
-
-    slug: _Slug
-    name: str = Field(min_length=1, max_length=200)
-    start: AwareDatetime = datetime(2000, 1, 1, tzinfo=UTC)
-    end: AwareDatetime | None = None
-    n_models: int = Field(ge=3, le=4096)
-    runs_per_shard: int = Field(default=16, ge=1)
-    dataset: dict[str, Any]
-    architecture: dict[str, Any] = Field(default_factory=dict)
-    recipe: dict[str, Any] = Field(default_factory=dict)
-    limits: PhaseLimits = PhaseLimits()
-    keep_reference_weights: bool = False
-    show_logs: bool = False
-    score_decimals: int | None = Field(default=None, ge=0, le=15)
-    scoring_version: str = scoring.SCORING_VERSION
-
-    @field_validator("scoring_version")
-    @classmethod
-    def _is_known(cls, version: str) -> str:
-        if version not in scoring.VERSIONS:
-            raise ValueError(f"`{version}` is none of {', '.join(scoring.VERSIONS)}")
-        return version
-
-
-class CompetitionSpec(_Spec):
-    """A competition.yaml; `version` is that of Codabench's bundle format."""
-
-    version: int = Field(ge=2, le=2)
-    slug: _Slug
-    title: str = Field(min_length=1, max_length=200)
-    description: str = ""
-    phases: list[PhaseSpec] = Field(min_length=1)
-
-    @field_validator("phases")
-    @classmethod
-    def _have_slugs_of_their_own(cls, phases: list[PhaseSpec]) -> list[PhaseSpec]:
-        if len({phase.slug for phase in phases}) != len(phases):
-            raise ValueError("two phases have the same slug")
-        return phases
-
-
-def read_spec(path: Path) -> CompetitionSpec:
-    """Read a competition.yaml.
-
-    Raises:
-        InvalidCompetitionError: the file is missing or not YAML, or a key is wrong; every fault is named.
-    """
-    try:
-        return CompetitionSpec.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InvalidCompetitionError(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidCompetitionError(f"{path} is not YAML: {error}") from error
-    except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors()]
-        raise InvalidCompetitionError(f"{path}: " + "; ".join(faults)) from error
+__all__ = ["CompetitionSpec", "PhaseSpec", "read_spec"]
 
 
 def create(session: Session, spec: CompetitionSpec) -> Competition:
-    """Create a competition and start the preparation of its phases.
+    """Create a competition and start the preparation of its phases; its datasets are stored already.
 
     Raises:
         InvalidCompetitionError: a competition with this slug exists.
     """
     if session.scalar(select(Competition.id).where(Competition.slug == spec.slug)):
         raise InvalidCompetitionError(f"A competition `{spec.slug}` exists already.")
-    competition = Competition(slug=spec.slug, title=spec.title, description=spec.description)
+    competition = Competition(slug=spec.slug, **columns.of_competition(spec))
     session.add(competition)
     for position, phase in enumerate(spec.phases):
-        competition.phases.append(_new_phase(phase, position))
+        competition.phases.append(columns.new_phase(phase, position))
     session.flush()
     for stored in competition.phases:
         shards.add(session, Shard(work=Work.PREPARATION, phase_id=stored.id, start=0, stop=1))
     return competition
-
-
-def _new_phase(spec: PhaseSpec, position: int) -> Phase:
-    return Phase(
-        slug=spec.slug,
-        title=spec.name,
-        position=position,
-        opens_at=spec.start,
-        closes_at=spec.end,
-        n_models=spec.n_models,
-        runs_per_shard=spec.runs_per_shard,
-        dataset=spec.dataset,
-        architecture=spec.architecture,
-        recipe=spec.recipe,
-        limits=spec.limits.model_dump(),
-        keep_reference_weights=spec.keep_reference_weights,
-        show_logs=spec.show_logs,
-        score_decimals=spec.score_decimals,
-        scoring_version=spec.scoring_version,
-        secret=secrets.token_bytes(32),
-    )
 
 
 def list_competitions(session: Session) -> list[Competition]:

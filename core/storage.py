@@ -52,6 +52,20 @@ class Storage:
         for one in (file, *Path(path).parents):
             _sync(folder / one)
 
+    def has(self, sha256: str) -> bool:
+        """Return whether there is an object of this name, whatever its bytes are now.
+
+        Raises:
+            StorageError: the store does not answer.
+        """
+        try:
+            self._store.head(_path(sha256))
+        except FileNotFoundError:
+            return False
+        except _STORE_ERRORS as error:
+            raise StorageError(f"object {sha256} cannot be looked for: {error}") from error
+        return True
+
     def get(self, sha256: str) -> bytes:
         """Return the object with this hash.
 

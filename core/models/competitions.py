@@ -67,7 +67,9 @@ class Phase(Base):
 
     `rescoring_version` is what a rescoring leads to, while it is under way or after it failed; its problem
     says why. `score_decimals`: how far participants see scores; None: wholly. `retraining_s`: what one
-    retraining takes on the phase's hardware, once measured. `description`, `quotas`: see `core.competitions`.
+    retraining takes on the phase's hardware, once measured. `quotas`: see `core.quotas`. `as_written` is what
+    its bundle says otherwise than the columns: what it calls the task and the leaderboard, and architecture
+    and recipe before the preparation completed them.
 
     With `uploads` participants submit here; with `auto_migrate` the phase takes what the teams selected in
     the phase before it, at most `max_selected` each, at `migrated_at`. `image` is the id of the sandbox image
@@ -89,6 +91,7 @@ class Phase(Base):
     dataset: Mapped[dict[str, Any]]
     architecture: Mapped[dict[str, Any]]
     recipe: Mapped[dict[str, Any]]
+    as_written: Mapped[dict[str, Any]] = mapped_column(default=dict)
     limits: Mapped[dict[str, Any]]
     quotas: Mapped[dict[str, Any]] = mapped_column(default=dict)
     uploads: Mapped[bool] = mapped_column(default=True)

@@ -21,8 +21,12 @@ _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 
 
-def read_archive(data: bytes) -> dict[str, bytes]:
+def read_archive(data: bytes, *, max_bytes: int = MAX_BYTES) -> dict[str, bytes]:
     """Return the files of a zip archive by their paths, without what systems and editors leave behind.
+
+    Args:
+        data: the archive.
+        max_bytes: the most that all of its files may have together, unpacked.
 
     Raises:
         InvalidSubmissionError: it is no such archive, or holds what it may not; the message names it.
@@ -33,7 +37,7 @@ def read_archive(data: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
-            _check_amount(members, n_bytes=len(data))
+            _check_amount(members, n_bytes=len(data), max_bytes=max_bytes)
             for member in members:
                 _check_member(member)
             _check_apart(members, data, end=archive.start_dir)
@@ -52,15 +56,15 @@ def read_archive(data: bytes) -> dict[str, bytes]:
         raise InvalidSubmissionError(f"The archive is damaged: {_shown(error)}.") from None
 
 
-def _check_amount(members: list[zipfile.ZipInfo], *, n_bytes: int) -> None:
+def _check_amount(members: list[zipfile.ZipInfo], *, n_bytes: int, max_bytes: int) -> None:
     if len(members) > MAX_MEMBERS:
         raise InvalidSubmissionError(
             f"The archive holds {len(members)} files and folders; at most {MAX_MEMBERS} may be in it."
         )
     unpacked = sum(member.file_size for member in members)
-    if unpacked > MAX_BYTES:
+    if unpacked > max_bytes:
         raise InvalidSubmissionError(
-            f"Unpacked, the archive has {unpacked:,} bytes; at most {MAX_BYTES:,} may be in it."
+            f"Unpacked, the archive has {unpacked:,} bytes; at most {max_bytes:,} may be in it."
         )
     if unpacked > _FREE_BYTES + _MAX_RATIO * n_bytes:
         raise InvalidSubmissionError(

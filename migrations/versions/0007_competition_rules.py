@@ -266,6 +266,7 @@ def _columns() -> dict[str, list[sa.Column[object]]]:
         "phase": [
             sa.Column("description", sa.Text(), nullable=False, server_default=nothing),
             sa.Column("quotas", sa.JSON(), nullable=False, server_default="{}"),
+            sa.Column("as_written", sa.JSON(), nullable=False, server_default="{}"),
             sa.Column("uploads", sa.Boolean(), nullable=False, server_default=sa.true()),
             sa.Column("auto_migrate", sa.Boolean(), nullable=False, server_default=no),
             sa.Column("max_selected", sa.Integer(), nullable=False, server_default="1"),
