@@ -128,6 +128,34 @@ class WebhookOffError(ParticipantError):
     status = 409
 
 
+class ChangesRefusedError(ParticipantError):
+    """A change to a competition that would break what participants have relied on."""
+
+    title = "The competition cannot be changed so"
+    status = 409
+
+
+class OutdatedChangesError(ParticipantError):
+    """The changes to a competition that were shown are not those that would be made now."""
+
+    title = "The competition has changed meanwhile"
+    status = 412
+
+
+class UnseenChangesError(ParticipantError):
+    """Changes to a competition are to be made that nobody has looked at."""
+
+    title = "Look at the changes first"
+    status = 428
+
+
+class DeletionRefusedError(ParticipantError):
+    """Something that others refer to cannot be deleted."""
+
+    title = "It cannot be deleted"
+    status = 409
+
+
 class UnknownScoringVersionError(ParticipantError):
     """A version of the metric that Lethe does not know."""
 

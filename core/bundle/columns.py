@@ -65,6 +65,11 @@ def of_plan(spec: PhaseSpec) -> dict[str, Any]:
     }
 
 
+def plan_of(phase: Phase) -> dict[str, Any]:
+    """Return the same of a stored phase, as its bundle said it."""
+    return of_plan(_phase_spec(phase))
+
+
 def new_phase(spec: PhaseSpec, position: int) -> Phase:
     """Return a phase that is not stored yet, with a secret of its own."""
     secret = secrets.token_bytes(32)
