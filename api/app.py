@@ -15,6 +15,7 @@ from api.pages import routes as page_routes
 from api.routes import (
     accounts,
     artifacts,
+    bundles,
     competitions,
     exports,
     health,
@@ -33,6 +34,7 @@ from core.settings import get_settings
 _API = (
     accounts,
     artifacts,
+    bundles,
     competitions,
     exports,
     leaderboard,

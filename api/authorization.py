@@ -85,6 +85,14 @@ TABLE: dict[str, Rule] = {
     f"PUT {_COMPETITION}/winners": _organizer,
     f"PUT {_SUBMISSION}/baseline": _organizer,
     f"DELETE {_SUBMISSION}/baseline": _organizer,
+    # Bundles
+    f"GET {_V1}/competition-schema": _anyone,
+    f"POST {_V1}/competitions": _admin,
+    f"GET {_COMPETITION}/logo": _anyone,
+    f"GET {_COMPETITION}/bundle": _organizer,
+    f"PUT {_COMPETITION}/bundle": _organizer,
+    f"DELETE {_COMPETITION}": _organizer,
+    f"DELETE {_PHASE}": _organizer,
     # Pages
     "GET /": _anyone,
     "GET /organizers/workers": _admin,

@@ -11,6 +11,7 @@ from api import uploads
 from api.authorization import CurrentAccess
 from core import competitions
 from core.db import reading, transaction
+from core.errors import InvalidCompetitionError, InvalidSubmissionError
 from core.limits import limits_of
 from core.models import Competition, Phase, Submission, Team, User
 from core.settings import get_settings
@@ -90,4 +91,14 @@ async def _admitted_upload(request: Request, phase: OpenPhase) -> Upload:
     return await uploads.receive(request, cap_bytes=cap_bytes)
 
 
+async def _sent_bundle(request: Request, access: CurrentAccess) -> bytes:  # noqa: ARG001  # admitted first
+    try:
+        return (await uploads.receive(request, cap_bytes=get_settings().max_upload_bytes)).source
+    except InvalidSubmissionError as error:
+        raise InvalidCompetitionError(
+            f"Send the bundle as multipart/form-data; with curl write `-F {uploads.FIELD}=@bundle.zip`."
+        ) from error
+
+
+SentBundle = Annotated[bytes, Depends(_sent_bundle)]
 AdmittedUpload = Annotated[Upload, Depends(_admitted_upload)]

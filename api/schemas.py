@@ -1,15 +1,16 @@
 """The shapes of the API's answers."""
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import disclosure
-from core.lifecycle import PhaseState, SubmissionState, Verdict
+from core.lifecycle import BoardRule, BoardVisibility, PhaseState, SubmissionState, Verdict
 from core.limits import PhaseLimits, limits_of
 from core.models import Baseline, Competition, Phase, Run, Score, Submission
+from core.quotas import Quotas
 from core.references import Progress
 from core.rescoring import Rescoring
 from core.visibility import Viewer, rounded, shows_own_score
@@ -49,10 +50,20 @@ class PhaseSummary(Answer):
 
     slug: str
     title: str
+    description: str
     state: PhaseState
     n_models: int
     opens_at: datetime
-    closes_at: datetime | None
+    closes_at: datetime | None = Field(description="From then on it takes no submissions; null: never.")
+    uploads: bool = Field(description="Whether participants submit to it.")
+    auto_migrate: bool = Field(description="Whether it takes what teams selected in the phase before.")
+    max_selected: int = Field(description="How many submissions a team may select in it.")
+    quotas: Quotas
+    board_rule: BoardRule = Field(description="Which submission of a team ranks.")
+    board_visibility: BoardVisibility = Field(
+        description="What is seen of the ranking until it is published."
+    )
+    published_at: datetime | None = Field(description="When its results were; null: not yet.")
 
 
 class CompetitionAnswer(Answer):
@@ -61,12 +72,32 @@ class CompetitionAnswer(Answer):
     slug: str
     title: str
     description: str
+    published: bool = Field(description="One that is not is seen by its organizers alone.")
+    approves_participants: bool = Field(description="Whether an organizer lets each participant in.")
+    max_team_size: int
+    team_deadline: datetime | None = Field(description="Until then teams may change; null: always.")
     phases: list[PhaseSummary]
 
     @classmethod
     def of(cls, competition: Competition) -> Self:
         """Describe a stored competition."""
         return cls.model_validate(competition)
+
+
+class PageAnswer(Answer):
+    """A page of a competition."""
+
+    title: str
+    content: str = Field(description="Markdown.")
+
+
+class CompetitionDetail(CompetitionAnswer):
+    """A competition with its texts."""
+
+    terms: str = Field(description="Markdown; what participants accept when they join.")
+    pages: list[PageAnswer]
+    image_sha256: str | None = Field(description="Hash of the logo, which is at `/logo`; null: none.")
+    winners: list[dict[str, Any]] = Field(description="As announced.")
 
 
 class CompetitionList(Answer):

@@ -16,26 +16,19 @@ _FORM_OVERHEAD_BYTES = 64 * 2**10
 _MAX_FILENAME = 200
 _MAX_ENDING = 6  # `.ipynb`
 
-REQUEST_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": [FIELD],
-                    "properties": {
-                        FIELD: {
-                            "type": "string",
-                            "contentMediaType": "application/octet-stream",
-                            "description": "A .py, .ipynb or .zip with unlearning(net, retain, forget, val).",
-                        }
-                    },
-                }
-            }
-        },
+
+def _body(description: str) -> dict[str, Any]:
+    file = {
+        "type": "string",
+        "contentMediaType": "application/octet-stream",
+        "description": description,
     }
-}
+    schema = {"type": "object", "required": [FIELD], "properties": {FIELD: file}}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+REQUEST_BODY = _body("A .py, .ipynb or .zip with unlearning(net, retain, forget, val).")
+BUNDLE_BODY = _body("A competition.yaml, or a .zip with one and the files that it names.")
 
 
 async def receive(request: Request, *, cap_bytes: int) -> Upload:
@@ -61,7 +54,7 @@ async def receive(request: Request, *, cap_bytes: int) -> Upload:
 
 def _limited(request: Request, *, cap_bytes: int) -> Request:
     left = cap_bytes + _FORM_OVERHEAD_BYTES
-    too_large = UploadTooLargeError(f"The file is over the phase's cap of {cap_bytes:,} bytes.")
+    too_large = UploadTooLargeError(f"The file is over the cap of {cap_bytes:,} bytes.")
     declared = request.headers.get("Content-Length", "")
     if declared.isdecimal() and int(declared) > left:
         raise too_large

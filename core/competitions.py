@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from core import shards
@@ -11,7 +12,7 @@ from core.bundle.reading import read_spec
 from core.bundle.spec import CompetitionSpec, PhaseSpec
 from core.errors import InvalidCompetitionError, NotFoundError, PhaseClosedError
 from core.lifecycle import PhaseState
-from core.models import Baseline, Competition, Phase, Shard, Work, utc_now
+from core.models import Baseline, Competition, Organizer, Phase, Shard, User, Work, utc_now
 
 __all__ = ["CompetitionSpec", "PhaseSpec", "read_spec"]
 
@@ -22,21 +23,28 @@ def create(session: Session, spec: CompetitionSpec) -> Competition:
     Raises:
         InvalidCompetitionError: a competition with this slug exists.
     """
-    if session.scalar(select(Competition.id).where(Competition.slug == spec.slug)):
-        raise InvalidCompetitionError(f"A competition `{spec.slug}` exists already.")
     competition = Competition(slug=spec.slug, **columns.of_competition(spec))
-    session.add(competition)
     for position, phase in enumerate(spec.phases):
         competition.phases.append(columns.new_phase(phase, position))
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(competition)
+    except IntegrityError as error:  # somebody was faster
+        raise InvalidCompetitionError(f"A competition `{spec.slug}` exists already.") from error
     for stored in competition.phases:
         shards.add(session, Shard(work=Work.PREPARATION, phase_id=stored.id, start=0, stop=1))
     return competition
 
 
-def list_competitions(session: Session) -> list[Competition]:
-    """Return all competitions with their phases, newest first."""
+def list_competitions(session: Session, viewer: User | None) -> list[Competition]:
+    """Return the competitions that somebody may see, with their phases, newest first."""
     newest_first = select(Competition).order_by(Competition.created_at.desc())
+    if viewer is None or not viewer.is_admin:
+        visible: ColumnElement[bool] = Competition.published.is_(True)
+        if viewer is not None:
+            own = select(Organizer.competition_id).where(Organizer.user_id == viewer.id)
+            visible |= Competition.id.in_(own)
+        newest_first = newest_first.where(visible)
     return list(session.scalars(newest_first.options(selectinload(Competition.phases))))
 
 

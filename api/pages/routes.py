@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response, status
 from starlette.responses import HTMLResponse
 
+from api.authorization import CurrentAccess
 from api.dependencies import NamedPhase, ReadingSession
 from api.pages.board import read_board
 from api.pages.rendering import render
@@ -13,9 +14,11 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/")
-def show_home(request: Request, session: ReadingSession) -> Response:
+def show_home(request: Request, session: ReadingSession, access: CurrentAccess) -> Response:
     """Show all competitions and their phases."""
-    return render(request, "home.html", competitions=competitions.list_competitions(session))
+    viewer = None if access.principal is None else access.principal.user
+    found = competitions.list_competitions(session, viewer)
+    return render(request, "home.html", competitions=found)
 
 
 @router.get("/organizers/workers")

@@ -1,28 +1,49 @@
 """Competitions and their phases."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from api import problems
+from api.authorization import CurrentAccess
 from api.dependencies import NamedCompetition, NamedPhase, ReadingSession
-from api.schemas import CompetitionAnswer, CompetitionList, PhaseAnswer
+from api.schemas import CompetitionAnswer, CompetitionDetail, CompetitionList, PhaseAnswer
 from core import competitions, references
 from core.errors import NotFoundError, PhaseClosedError
 from core.models import Phase
+from core.storage import storage
 
 router = APIRouter(prefix="/competitions", tags=["competitions"])
 
 
 @router.get("", summary="List the competitions", responses=problems.document())
-def list_competitions(session: ReadingSession) -> CompetitionList:
-    """Return all competitions with their phases, newest first."""
-    found = competitions.list_competitions(session)
+def list_competitions(session: ReadingSession, access: CurrentAccess) -> CompetitionList:
+    """Return all competitions with their phases, newest first; unpublished ones to their organizers."""
+    viewer = None if access.principal is None else access.principal.user
+    found = competitions.list_competitions(session, viewer)
     return CompetitionList(competitions=[CompetitionAnswer.of(one) for one in found])
 
 
 @router.get("/{competition}", summary="Show a competition", responses=problems.document(NotFoundError))
-def show_competition(competition: NamedCompetition) -> CompetitionAnswer:
-    """Return one competition with its phases."""
-    return CompetitionAnswer.of(competition)
+def show_competition(competition: NamedCompetition) -> CompetitionDetail:
+    """Return one competition with its phases and pages."""
+    return CompetitionDetail.of(competition)
+
+
+@router.get(
+    "/{competition}/logo",
+    summary="Show the logo of a competition",
+    response_class=Response,
+    responses=problems.document(NotFoundError),
+)
+def show_logo(competition: NamedCompetition) -> Response:
+    """Return the picture, if the competition has one."""
+    if competition.image_sha256 is None:
+        raise NotFoundError(f"{competition.title} has no logo.")
+    return Response(
+        storage().get(competition.image_sha256),
+        media_type=competition.image_type,
+        # Nothing in the file may ever act, whatever a browser takes it for.
+        headers={"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "max-age=300"},
+    )
 
 
 @router.get(

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from core.bundle import files, strict_yaml
+from core.bundle import datasets, files, strict_yaml
 from core.bundle.document import TASK_KEYS, CompetitionDocument, InlineBoard, PhaseDocument, TaskDocument
 from core.bundle.files import ReadFile
 from core.bundle.spec import Board, CompetitionRules, CompetitionSpec, Page, PhaseRules, PhaseSpec, TaskName
@@ -47,7 +47,20 @@ def read_upload(upload: bytes) -> CompetitionSpec:
     Raises:
         InvalidCompetitionError: as `read_spec`.
     """
+    return _read(files.mapping_reader(files.unpack(upload)))
+
+
+def take_in(upload: bytes) -> CompetitionSpec:
+    """Read a bundle that was sent, and put the datasets in it into storage.
+
+    Raises:
+        InvalidCompetitionError: as `read_spec`, or a dataset is missing or not whole.
+    """
     read = files.mapping_reader(files.unpack(upload))
+    return datasets.stored(_read(read), read)
+
+
+def _read(read: ReadFile) -> CompetitionSpec:
     document = read_document(read(files.DOCUMENT), name=files.DOCUMENT)
     return complete(document, read, name=files.DOCUMENT)
 

@@ -37,7 +37,7 @@ def test_wrong_method_is_a_problem_that_names_the_right_one(client):
 )
 @pytest.mark.parametrize("path", ["/api/v1/competitions", "/"])
 def test_fault_of_the_platform_says_nothing_of_it_and_is_logged(client, monkeypatch, error, status, path):
-    def fail(_session):
+    def fail(_session, _viewer):
         raise error
 
     monkeypatch.setattr(competitions, "list_competitions", fail)
