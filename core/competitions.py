@@ -1,5 +1,6 @@
 """Competitions and phases: stored, looked up, and brought to readiness."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select, update
