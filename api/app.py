@@ -11,13 +11,18 @@ from api.authorization import Guard
 from api.headers import SecurityHeaders
 from api.pages import routes as page_routes
 from api.routes import (
+    administration,
+    announcements,
     artifacts,
+    audit,
     competitions,
     health,
     leaderboard,
+    organizing,
     references,
     rescoring,
     submissions,
+    webhooks,
     workers,
 )
 from core import logs
@@ -43,6 +48,8 @@ def create_app() -> FastAPI:
     problems.install(app)
     api = APIRouter(prefix="/api/v1", dependencies=[Guard])
     for module in (competitions, submissions, leaderboard, references, rescoring, artifacts, workers):
+        api.include_router(module.router)
+    for module in (organizing, announcements, webhooks, audit, administration):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router, dependencies=[Guard])
