@@ -15,19 +15,24 @@ from api.pages import entrance, openid
 from api.pages import routes as page_routes
 from api.routes import (
     accounts,
+    administration,
+    announcements,
     artifacts,
+    audit,
     bundles,
     competitions,
     events,
     exports,
     health,
     leaderboard,
+    organizing,
     references,
     rescoring,
     results,
     session,
     submissions,
     tokens,
+    webhooks,
     workers,
 )
 from core import logs
@@ -35,18 +40,23 @@ from core.settings import get_settings
 
 _API = (
     accounts,
+    administration,
+    announcements,
     artifacts,
+    audit,
     bundles,
     competitions,
     events,
     exports,
     leaderboard,
+    organizing,
     references,
     rescoring,
     results,
     session,
     submissions,
     tokens,
+    webhooks,
     workers,
 )
 _STATIC = Path(pages.__file__).parent / "static"
@@ -69,6 +79,8 @@ def create_app() -> FastAPI:
     problems.install(app)
     api = APIRouter(prefix="/api/v1", dependencies=[Guard])
     for module in _API:
+        api.include_router(module.router)
+    for module in (organizing, announcements, webhooks, audit, administration):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router, dependencies=[Guard])

@@ -55,6 +55,7 @@ _V1 = "/api/v1"
 _COMPETITION = f"{_V1}/competitions/{{competition}}"
 _PHASE = f"{_COMPETITION}/phases/{{phase}}"
 _SUBMISSION = f"{_V1}/submissions/{{submission_id}}"
+_WEBHOOK = f"{_COMPETITION}/webhooks/{{webhook_id}}"
 
 TABLE: dict[str, Rule] = {
     "GET /healthz": _anyone,
@@ -95,6 +96,34 @@ TABLE: dict[str, Rule] = {
     f"PUT {_COMPETITION}/bundle": _organizer,
     f"DELETE {_COMPETITION}": _organizer,
     f"DELETE {_PHASE}": _organizer,
+    # Organizers
+    f"GET {_COMPETITION}/participants": _organizer,
+    f"POST {_COMPETITION}/participants/{{participant_id}}/approve": _organizer,
+    f"POST {_COMPETITION}/participants/{{participant_id}}/ban": _organizer,
+    f"POST {_COMPETITION}/participants/{{participant_id}}/unban": _organizer,
+    f"GET {_COMPETITION}/organizers": _organizer,
+    f"POST {_COMPETITION}/organizers": _organizer,
+    f"DELETE {_COMPETITION}/organizers/{{user_id}}": _organizer,
+    f"GET {_COMPETITION}/submissions": _organizer,
+    f"GET {_COMPETITION}/queue": _organizer,
+    f"GET {_V1}/queue": _admin,
+    f"GET {_COMPETITION}/audit": _organizer,
+    f"GET {_COMPETITION}/audit/export": _organizer,
+    f"GET {_V1}/audit": _admin,
+    f"GET {_V1}/audit/export": _admin,
+    f"GET {_COMPETITION}/announcements": _anyone,
+    f"POST {_COMPETITION}/announcements": _organizer,
+    f"GET {_COMPETITION}/webhooks": _organizer,
+    f"POST {_COMPETITION}/webhooks": _organizer,
+    f"GET {_WEBHOOK}": _organizer,
+    f"PATCH {_WEBHOOK}": _organizer,
+    f"DELETE {_WEBHOOK}": _organizer,
+    f"POST {_WEBHOOK}/test": _organizer,
+    f"GET {_WEBHOOK}/deliveries": _organizer,
+    f"POST {_WEBHOOK}/deliveries/{{delivery_id}}/redeliver": _organizer,
+    f"GET {_V1}/users": _admin,
+    f"PUT {_V1}/users/{{user_id}}/admin": _admin,
+    f"DELETE {_V1}/users/{{user_id}}/admin": _admin,
     # Pages
     "GET /": _anyone,
     "GET /organizers/workers": _admin,

@@ -1,5 +1,7 @@
 """Who runs a competition, and who runs the installation: organizers and admins, made and unmade."""
 
+from uuid import UUID
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
@@ -24,7 +26,7 @@ def add(session: Session, actor: User, competition: Competition, name: str) -> O
     """
     user = find_user(session, name)
     _lock(session, competition)
-    earlier = _find(session, competition, user)
+    earlier = _find(session, competition, user.id)
     if earlier is not None:
         return earlier
     organizer = Organizer(competition_id=competition.id, user=user)
@@ -41,18 +43,18 @@ def add(session: Session, actor: User, competition: Competition, name: str) -> O
     return organizer
 
 
-def remove(session: Session, actor: User, competition: Competition, name: str) -> None:
+def remove(session: Session, actor: User, competition: Competition, user_id: UUID) -> None:
     """Let an organizer of a competition be none any more.
 
     Raises:
-        NotFoundError: nobody of this name is one.
+        NotFoundError: nobody with this id is one.
         LastOrganizerError: they are the last.
     """
-    user = find_user(session, name)
     _lock(session, competition)
-    organizer = _find(session, competition, user)
+    organizer = _find(session, competition, user_id)
     if organizer is None:
-        raise NotFoundError(f"{user.name} is no organizer of {competition.title}.")
+        raise NotFoundError(f"No organizer of {competition.title} has the id {user_id}.")
+    user = organizer.user
     if len(list_all(session, competition)) == 1:
         raise LastOrganizerError(
             f"{user.name} is the last organizer of {competition.title}; add another first."
@@ -78,17 +80,19 @@ def list_users(session: Session, page: Page, *, name: str = "", admins_only: boo
     return paging.fetch(session, query, page, by=(User.created_at, User.id))
 
 
-def set_admin(session: Session, actor: User, name: str, *, is_admin: bool) -> User:
+def set_admin(session: Session, actor: User, user_id: UUID, *, is_admin: bool) -> User:
     """Make somebody an admin, or an admin somebody like all others.
 
     Raises:
-        NotFoundError: nobody has this name.
+        NotFoundError: nobody has this id.
         LastOrganizerError: they are the last admin.
     """
     # All admins in one order: two who unmake each other cannot both succeed.
     admins = select(User).where(User.is_admin.is_(True), User.deleted_at.is_(None)).order_by(User.id)
     there = list(session.scalars(admins.with_for_update().execution_options(populate_existing=True)))
-    user = find_user(session, name)
+    user = session.get(User, user_id)
+    if user is None or user.deleted_at is not None:
+        raise NotFoundError(f"There is no user {user_id}.")
     if user.is_admin == is_admin:
         return user
     if not is_admin and len(there) == 1:
@@ -118,8 +122,8 @@ def find_user(session: Session, name: str) -> User:
     return user
 
 
-def _find(session: Session, competition: Competition, user: User) -> Organizer | None:
-    query = select(Organizer).where(Organizer.competition_id == competition.id, Organizer.user_id == user.id)
+def _find(session: Session, competition: Competition, user_id: UUID) -> Organizer | None:
+    query = select(Organizer).where(Organizer.competition_id == competition.id, Organizer.user_id == user_id)
     return session.scalar(query.options(joinedload(Organizer.user)))
 
 

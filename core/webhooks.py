@@ -66,14 +66,14 @@ def list_all(session: Session, competition_id: UUID) -> list[Webhook]:
     return list(session.scalars(oldest_first.order_by(Webhook.created_at, Webhook.id)))
 
 
-def find(session: Session, competition_id: UUID, webhook_id: UUID) -> Webhook:
-    """Return a webhook of a competition, locked where that is possible.
+def find(session: Session, competition_id: UUID, webhook_id: UUID, *, lock: bool = False) -> Webhook:
+    """Return a webhook of a competition; with `lock`, one that nobody else changes meanwhile.
 
     Raises:
         NotFoundError: the competition has none with this id.
     """
     query = select(Webhook).where(Webhook.id == webhook_id, Webhook.competition_id == competition_id)
-    webhook = session.scalar(query.with_for_update())
+    webhook = session.scalar(query.with_for_update() if lock else query)
     if webhook is None:
         raise NotFoundError(f"There is no webhook {webhook_id}.")
     return webhook
