@@ -20,7 +20,7 @@ _Line = Annotated[str, Form(max_length=254)]
 _Password = Annotated[str, Form(max_length=1024)]
 _Next = Annotated[str, Form(max_length=2000)]
 
-_SENT = "If there is such an account with a confirmed address, a mail is on its way. Its link is good for an hour."
+_SENT = "If there is such an account with a confirmed address, a mail is on its way, with a link for an hour."
 
 
 @router.get("/sign-in")
