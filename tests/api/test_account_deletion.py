@@ -71,7 +71,7 @@ def test_deletion_leaves_results_and_nothing_of_the_person(client, database, com
     assert "secretname" not in everything().lower()
     rows = client.get(f"{PHASE}/leaderboard").json()["rows"]
     assert [row["score"]["final_score"] for row in rows] == [0.25]
-    assert rows[0]["participant"].startswith("deleted-") if "participant" in rows[0] else True
+    assert "deleted-" in str(rows)
     with db.reading() as session:
         filenames = session.scalars(select(Submission.filename).order_by(Submission.filename)).all()
         assert filenames == ["submission.py", "submission.zip"]

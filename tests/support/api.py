@@ -49,7 +49,8 @@ def register(client: TestClient, name: str, *, password: str = PASSWORD, **more:
 
 
 def sign_in(client: TestClient, name: str, *, password: str = PASSWORD) -> Browser:
-    """Sign a client in, as a browser is: from now on it sends the cookie."""
+    """Sign a client in anew, as a browser is: from now on it sends the cookie."""
+    client.cookies.clear()
     response = client.post("/api/v1/session", json={"login": name, "password": password})
     assert response.status_code == 201, response.text
     return Browser(client, {"X-CSRF-Token": response.json()["csrf_token"], "Origin": "http://testserver"})
