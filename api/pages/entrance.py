@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, BackgroundTasks, Form, Request, Response, status
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from api.addresses import ClientAddress, local_path
+from api.addresses import local_path
 from api.authorization import CurrentAccess
-from api.dependencies import WritingSession
+from api.dependencies import ClientAddress, WritingSession
 from api.identity import clear_cookie, read_cookie, set_cookie
 from api.pages.rendering import render
 from core import accounts, proofs, sessions, signing_in
