@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Depends, Path, Request
 from sqlalchemy.orm import Session
 
-from api import uploads
+from api import limiting, uploads
 from api.authorization import CurrentAccess
 from core import competitions
 from core.db import reading, transaction
@@ -18,6 +18,7 @@ from core.settings import get_settings
 from core.submissions import Upload
 from core.visibility import Viewer
 
+ClientAddress = Annotated[str, Depends(limiting.address_of)]
 Slug = Annotated[str, Path(pattern=r"^[a-z0-9-]+$", max_length=64)]
 
 

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 _TIMEOUT_S = 10.0
 _LEEWAY_S = 60
 _ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
-_FAULTS = (httpx2.HTTPError, AuthlibBaseError, JoseError, ValueError, KeyError, TypeError)
+_FAULTS = (httpx2.HTTPError, AuthlibBaseError, JoseError, ValueError, KeyError)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def redeem(flow: Flow, *, code: str) -> Claims:
                 code_verifier=flow.verifier,
                 grant_type="authorization_code",
             )
-            keys = KeySet.import_key_set(_get(client, metadata["jwks_uri"]))
+        keys = KeySet.import_key_set(_get(metadata["jwks_uri"]))
         claims = _validated(answer, keys, flow.nonce)
     except _FAULTS as error:
         raise _failure(error) from error
@@ -152,8 +152,7 @@ def _issuer() -> str:
 
 @lru_cache(maxsize=1)
 def _discovered(issuer: str) -> dict[str, Any]:
-    with httpx2.Client(timeout=_TIMEOUT_S) as client:
-        metadata: dict[str, Any] = _get(client, f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+    metadata: dict[str, Any] = _get(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
     if metadata["issuer"] != issuer:
         raise ValueError(f"the provider calls itself {metadata['issuer']}")
     return metadata
@@ -163,11 +162,10 @@ def _metadata() -> dict[str, Any]:
     return _discovered(_issuer())
 
 
-def _get(client: httpx2.Client, url: str) -> Any:
-    response = client.get(url, withhold_token=True) if isinstance(client, OAuth2Client) else client.get(url)
+def _get(url: str) -> Any:
+    response = httpx2.get(url, timeout=_TIMEOUT_S)
     response.raise_for_status()
-    content: Any = response.json()
-    return content
+    return response.json()
 
 
 def _failure(error: Exception) -> OpenIdError:

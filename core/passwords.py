@@ -66,8 +66,8 @@ def hash_of(password: str) -> str:
 def verify(password: str, stored: str | None) -> Verified:
     """Return whether a password has the stored hash; without one the same work is done in vain."""
     with _AT_ONCE:
-        decoy = _decoy()
-        right, new_hash = hasher.verify_and_update(_normal(password), stored or decoy)
+        vain = decoy()  # made at the first call of a process, whoever that is for
+        right, new_hash = hasher.verify_and_update(_normal(password), stored or vain)
         return Verified(right and stored is not None, new_hash)
 
 
@@ -77,5 +77,6 @@ def _normal(password: str) -> str:
 
 
 @lru_cache
-def _decoy() -> str:
+def decoy() -> str:
+    """Return the hash of no account's password."""
     return hasher.hash("nobody's password")

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 # Nothing that a test sends may reach a broker that happens to run; set before core reads it.
 os.environ["LETHE_BROKER_URL"] = "redis://127.0.0.1:1/0"
@@ -13,7 +15,7 @@ os.environ["LETHE_BROKER_URL"] = "redis://127.0.0.1:1/0"
 os.environ |= {f"LETHE_{what}_PER_MINUTE": "0" for what in ("READS", "WRITES", "UPLOADS", "STRANGERS")}
 
 import migrations
-from core import db, queue, throttle
+from core import db, passwords, queue, throttle
 from core.settings import get_settings
 from core.storage import storage
 from tests.support.requirements import REQUIREMENTS
@@ -37,6 +39,7 @@ def _forget_cached() -> None:
     get_settings.cache_clear()
     storage.cache_clear()
     throttle.counter.cache_clear()
+    passwords.decoy.cache_clear()
     if db.engine.cache_info().currsize:
         db.engine().dispose()
     db.engine.cache_clear()
@@ -67,6 +70,8 @@ def home(tmp_path: Path, migrated_database: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("LETHE_HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
     shutil.copy(migrated_database, tmp_path / "home" / "lethe.db")
+    quick = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    monkeypatch.setattr(passwords, "hasher", quick)
     _forget_cached()
     yield tmp_path / "home"
     _forget_cached()

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, BackgroundTasks, Form, Request, Response, status
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from api.addresses import ClientAddress, local_path
+from api.addresses import local_path
 from api.authorization import CurrentAccess
-from api.dependencies import WritingSession
+from api.dependencies import ClientAddress, WritingSession
 from api.identity import clear_cookie, read_cookie, set_cookie
 from api.pages.rendering import render
 from core import accounts, proofs, sessions, signing_in
@@ -20,10 +20,7 @@ _Line = Annotated[str, Form(max_length=254)]
 _Password = Annotated[str, Form(max_length=1024)]
 _Next = Annotated[str, Form(max_length=2000)]
 
-_SENT = (
-    "If there is such an account with a confirmed address, a mail is on its way. "
-    "Its link is good for an hour."
-)
+_SENT = "If there is such an account with a confirmed address, a mail is on its way, with a link for an hour."
 
 
 @router.get("/sign-in")

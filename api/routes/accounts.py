@@ -13,9 +13,8 @@ from api.account_schemas import (
     RegistrationRequest,
     ResetRequest,
 )
-from api.addresses import ClientAddress
 from api.authorization import CurrentAccess
-from api.dependencies import CurrentUser, WritingSession
+from api.dependencies import ClientAddress, CurrentUser, WritingSession
 from api.identity import clear_cookie
 from core import accounts, deletion, mail, proofs, signing_in
 from core.errors import (

@@ -4,9 +4,8 @@ from fastapi import APIRouter, Request, Response, status
 
 from api import problems
 from api.account_schemas import SessionAnswer, SignInRequest
-from api.addresses import ClientAddress
 from api.authorization import CurrentAccess
-from api.dependencies import WritingSession
+from api.dependencies import ClientAddress, WritingSession
 from api.identity import clear_cookie, read_cookie, set_cookie
 from core import sessions, signing_in
 from core.access import ALL_SCOPES, Principal

@@ -6,6 +6,7 @@ import scoring
 from core import queue
 from core.models import Phase
 from tests.support.rescoring import NEW, THIRD, make_phase_with_baselines
+from tests.support.valkey import broker_url, valkey_server  # noqa: F401
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
+from fastapi.testclient import TestClient
 from starlette.types import ASGIApp, Message
 
 from core import competitions, db, submissions, teams
@@ -28,6 +29,31 @@ class Participant:
 
     user: User
     headers: dict[str, str]
+
+
+PASSWORD = "a few quiet words"
+
+
+@dataclass(frozen=True)
+class Browser:
+    """A browser that is signed in: the client has its cookie; `headers` go with what changes something."""
+
+    client: TestClient
+    headers: dict[str, str]
+
+
+def register(client: TestClient, name: str, *, password: str = PASSWORD, **more: str) -> None:
+    """Make an account with a password."""
+    response = client.post("/api/v1/accounts", json={"name": name, "password": password, **more})
+    assert response.status_code == 201, response.text
+
+
+def sign_in(client: TestClient, name: str, *, password: str = PASSWORD) -> Browser:
+    """Sign a client in anew, as a browser is: from now on it sends the cookie."""
+    client.cookies.clear()
+    response = client.post("/api/v1/session", json={"login": name, "password": password})
+    assert response.status_code == 201, response.text
+    return Browser(client, {"X-CSRF-Token": response.json()["csrf_token"], "Origin": "http://testserver"})
 
 
 def run_all(
