@@ -97,6 +97,7 @@ TABLE: dict[str, Rule] = {
     f"DELETE {_PHASE}": _organizer,
     # Pages
     "GET /": _anyone,
+    "GET /docs": _anyone,
     "GET /organizers/workers": _admin,
     "GET /competitions/{competition}/phases/{phase}/leaderboard": _anyone,
     "GET /competitions/{competition}/phases/{phase}/leaderboard/board": _anyone,
