@@ -6,12 +6,12 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
-from api import authorization, pages, problems
+from api import authorization, openapi, pages, problems
 from api.authorization import Guard
 from api.headers import SecurityHeaders
 from api.methods import Methods
 from api.pages import accounts as account_pages
-from api.pages import entrance, openid
+from api.pages import documentation, entrance, openid
 from api.pages import routes as page_routes
 from api.routes import (
     accounts,
@@ -72,6 +72,7 @@ def create_app() -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         # FastAPI's own pages load their scripts from another host, which our policy forbids.
         docs_url=None,
+        generate_unique_id_function=openapi.operation_id,
         redoc_url=None,
         middleware=[Middleware(SecurityHeaders), Middleware(Methods)],
         max_body_size=get_settings().max_upload_bytes,
@@ -85,8 +86,9 @@ def create_app() -> FastAPI:
     app.include_router(api)
     app.include_router(health.router, dependencies=[Guard])
     app.include_router(page_routes.router, dependencies=[Guard])
-    for page in (entrance, account_pages, openid):
+    for page in (entrance, account_pages, openid, documentation):
         app.include_router(page.router, dependencies=[Guard])
     authorization.install(app)
+    openapi.install(app)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     return app

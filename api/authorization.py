@@ -126,6 +126,7 @@ TABLE: dict[str, Rule] = {
     f"DELETE {_V1}/users/{{user_id}}/admin": _admin,
     # Pages
     "GET /": _anyone,
+    "GET /docs": _anyone,
     "GET /organizers/workers": _admin,
     "GET /competitions/{competition}/phases/{phase}/leaderboard": _anyone,
     "GET /competitions/{competition}/phases/{phase}/leaderboard/board": _anyone,

@@ -47,7 +47,7 @@ class _Answer:
 
 def document(*errors: type[ParticipantError]) -> dict[int | str, dict[str, object]]:
     """Return the OpenAPI entries for these errors and for every other one."""
-    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     entries: dict[int | str, dict[str, object]] = {
         error.status: {"description": error.title, "content": content} for error in errors
     }

@@ -53,7 +53,9 @@ def page(browser, address):
     page.on("requestfailed", note_failure)
     page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}") or dialog.dismiss())
     elsewhere = []
-    page.on("request", lambda request: request.url.startswith(address) or elsewhere.append(request.url))
+    page.on(
+        "request", lambda request: request.url.startswith((address, "data:")) or elsewhere.append(request.url)
+    )
     yield page
     context.close()
     assert complaints == []
@@ -145,3 +147,11 @@ def test_page_fits_every_width(page, competition, make_participant, width):
         assert cell.bounding_box()["x"] + cell.bounding_box()["width"] <= width
     # The roles must survive the layout as cards: a table for those who hear it.
     expect(page.get_by_role("row", name="x" * 64)).to_be_visible()
+
+
+def test_page_of_the_api_shows_every_operation_and_loads_nothing_from_elsewhere(page, application):
+    page.goto("/docs")
+    tags = page.locator(".opblock-tag")
+    expect(tags).to_have_count(len(application.openapi()["tags"]))
+    tags.filter(has_text="health").click()
+    expect(page.locator(".opblock-summary-path").first).to_be_visible()
