@@ -4,7 +4,6 @@ import base64
 import json
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
@@ -17,6 +16,7 @@ from core.models import Mail
 from core.paging import Listed, Page
 
 NOON = datetime(2023, 7, 1, 12, tzinfo=UTC)
+_ID = "00000000-0000-4000-8000-000000000007"
 
 
 def _mails(times):
@@ -91,10 +91,10 @@ def _cursor(value):
         _cursor({"0": 1, "1": 2}),
         _cursor([]),
         _cursor([NOON.isoformat()]),
-        _cursor([NOON.isoformat(), str(uuid4()), 3]),
-        _cursor(["2023-07-01T12:00:00", str(uuid4())]),
-        _cursor(["0001-01-01T00:00:00+14:00", str(uuid4())]),
-        _cursor(["never", str(uuid4())]),
+        _cursor([NOON.isoformat(), _ID, 3]),
+        _cursor(["2023-07-01T12:00:00", _ID]),
+        _cursor(["0001-01-01T00:00:00+14:00", _ID]),
+        _cursor(["never", _ID]),
         _cursor([NOON.isoformat(), "x"]),
         _cursor([NOON.isoformat(), None]),
         _cursor([1, 2]),
