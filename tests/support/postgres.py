@@ -7,7 +7,9 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -18,12 +20,12 @@ from tests.support.requirements import find_program
 _START_TIMEOUT_S = 30.0
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """Socket folder of a running server; it keeps nothing and listens on no port."""
+@contextmanager
+def running_server() -> Iterator[str]:
+    """Yield the socket folder of a running server; it keeps nothing and listens on no port."""
     # Not in pytest's folder: the server's user must be able to enter, and a socket's path is short.
     folder = Path(tempfile.mkdtemp(prefix="lethe-pg-"))
-    options = {}
+    options: dict[str, Any] = {}
     if os.getuid() == 0:  # PostgreSQL refuses to run as root
         nobody = pwd.getpwnam("nobody")
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
@@ -50,14 +52,28 @@ def postgres_server() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
+@contextmanager
+def empty_database(server: str) -> Iterator[str]:
+    """Yield the SQLAlchemy URL of an empty database."""
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(host=server, user="lethe", dbname="postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+        yield f"postgresql+psycopg://lethe@/{name}?host={server}"
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Socket folder of a running server; it keeps nothing and listens on no port."""
+    with running_server() as folder:
+        yield folder
+
+
 @pytest.fixture
 def empty_postgres(postgres_server: str) -> Iterator[str]:
     """SQLAlchemy URL of an empty database."""
-    name = f"test_{uuid4().hex}"
-    with psycopg.connect(host=postgres_server, user="lethe", dbname="postgres", autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}")
-        yield f"postgresql+psycopg://lethe@/{name}?host={postgres_server}"
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with empty_database(postgres_server) as url:
+        yield url
 
 
 def _wait_until_ready(folder: Path, server: subprocess.Popen[bytes]) -> None:
