@@ -47,6 +47,8 @@ _signed_in = Rule(Audience.SIGNED_IN)
 _browser = Rule(Audience.BROWSER)
 _submits = Rule(Audience.SIGNED_IN, Scope.SUBMIT)
 _member = Rule(Audience.MEMBER_OR_ORGANIZER)
+_changes = Rule(Audience.MEMBER, Scope.SUBMIT)
+_changes_or_organizes = Rule(Audience.MEMBER_OR_ORGANIZER, Scope.SUBMIT)
 _organizer = Rule(Audience.ORGANIZER, Scope.ORGANIZE)
 _admin = Rule(Audience.ADMIN, Scope.ADMIN)
 
@@ -56,6 +58,7 @@ _COMPETITION = f"{_V1}/competitions/{{competition}}"
 _PHASE = f"{_COMPETITION}/phases/{{phase}}"
 _SUBMISSION = f"{_V1}/submissions/{{submission_id}}"
 _WEBHOOK = f"{_COMPETITION}/webhooks/{{webhook_id}}"
+_TEAM = f"{_V1}/teams/{{team_id}}"
 
 TABLE: dict[str, Rule] = {
     "GET /healthz": _anyone,
@@ -124,6 +127,24 @@ TABLE: dict[str, Rule] = {
     f"GET {_V1}/users": _admin,
     f"PUT {_V1}/users/{{user_id}}/admin": _admin,
     f"DELETE {_V1}/users/{{user_id}}/admin": _admin,
+    # Rules: taking part, teams, one's own submissions
+    f"POST {_COMPETITION}/participants": _submits,
+    f"GET {_COMPETITION}/participants/me": _signed_in,
+    f"GET {_COMPETITION}/teams": _anyone,
+    f"POST {_COMPETITION}/teams": _submits,
+    f"GET {_TEAM}": _member,
+    f"PATCH {_TEAM}": _changes,
+    f"DELETE {_TEAM}/members/{{member}}": _changes_or_organizes,
+    f"POST {_TEAM}/invitations": _changes,
+    f"GET {_TEAM}/invitations": _member,
+    f"GET {_COMPETITION}/invitations": _signed_in,
+    f"POST {_COMPETITION}/invitations/{{invitation_id}}/accept": _submits,
+    f"POST {_COMPETITION}/invitations/{{invitation_id}}/decline": _submits,
+    f"DELETE {_COMPETITION}/invitations/{{invitation_id}}": _submits,
+    f"GET {_PHASE}/submissions/mine": _signed_in,
+    f"POST {_SUBMISSION}/cancel": _changes_or_organizes,
+    f"PUT {_SUBMISSION}/selection": _changes,
+    f"DELETE {_SUBMISSION}/selection": _changes,
     # Pages
     "GET /": _anyone,
     "GET /docs": _anyone,

@@ -1,17 +1,19 @@
 """What routes and pages ask for: a session, who asks, what the address names, an upload that is admitted."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Header, Path, Request
 from sqlalchemy.orm import Session
 
 from api import limiting, uploads
 from api.authorization import CurrentAccess
-from core import competitions
+from core import competitions, intake
 from core.db import reading, transaction
 from core.errors import InvalidCompetitionError, InvalidSubmissionError
+from core.intake import Announced
 from core.limits import limits_of
 from core.models import Competition, Phase, Submission, Team, User
 from core.settings import get_settings
@@ -84,11 +86,35 @@ def _open_phase(phase: NamedPhase) -> Phase:
 
 
 OpenPhase = Annotated[Phase, Depends(_open_phase)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Your name for this upload: sent again under it, the same file gets the first answer.",
+    ),
+]
 
 
-async def _admitted_upload(request: Request, phase: OpenPhase) -> Upload:
+def _announced_upload(
+    request: Request, phase: OpenPhase, user: CurrentUser, idempotency_key: IdempotencyKey = None
+) -> Announced:
+    declared = request.headers.get("Content-Length", "")
+    announced = Announced(idempotency_key, int(declared) if declared.isdecimal() else None)
+    # A session of its own, closed before the body is read.
+    with reading() as session:
+        intake.check(session, phase, user, announced)
+    return announced
+
+
+async def _admitted_upload(
+    request: Request, phase: OpenPhase, announced: Annotated[Announced, Depends(_announced_upload)]
+) -> Upload:
     cap_bytes = min(limits_of(phase).upload_bytes, get_settings().max_upload_bytes)
-    return await uploads.receive(request, cap_bytes=cap_bytes)
+    received = await uploads.receive(request, cap_bytes=cap_bytes)
+    return replace(received, key=announced.key)
 
 
 async def _sent_bundle(request: Request, access: CurrentAccess) -> bytes:  # noqa: ARG001  # admitted first

@@ -185,6 +185,13 @@ class SubmissionAnswer(Answer):
     runs_done: int = Field(description="In a hidden phase 0 until the submission has finished.")
     n_models: int
     score: Numbers | None = Field(description="Null too while the phase hides its leaderboard.")
+    team: str
+    submitter: str = Field(description="Who of the team uploaded it.")
+    selected: bool = Field(description="Whether the team selected it.")
+    superseded: bool = Field(description="Whether a rerun has taken its place.")
+    rerun_of: UUID | None = Field(description="The submission that organizers had run again as this one.")
+    origin: UUID | None = Field(description="The submission of an earlier phase that this one came from.")
+    disqualified: str | None = Field(description="Why it is disqualified; null if it is not.")
     created_at: datetime
     started_at: datetime | None = Field(description="Null in a hidden phase.")
     ended_at: datetime | None = Field(description="Null in a hidden phase.")
@@ -215,6 +222,13 @@ class SubmissionAnswer(Answer):
             runs_done=disclosure.runs_done(submission, n_ended),
             n_models=submission.phase.n_models,
             score=None if shown is None else Numbers.of(submission.phase, shown),
+            team=submission.team.name,
+            submitter=submission.user.name,
+            selected=submission.selected_at is not None,
+            superseded=submission.superseded_at is not None,
+            rerun_of=submission.rerun_of_id,
+            origin=submission.origin_id,
+            disqualified=None if submission.disqualified_at is None else submission.disqualified_reason,
             created_at=submission.created_at,
             started_at=disclosure.moment(submission.phase, submission.started_at),
             ended_at=disclosure.moment(submission.phase, submission.ended_at),

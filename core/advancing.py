@@ -1,8 +1,8 @@
 """Migration of submissions: what the teams selected in one phase is run again in the next, exactly once.
 
 A team that selected nothing sends the submission that ranks best. Only finished submissions go on, that are
-neither disqualified nor run again since. What a team has in the next phase already, byte for byte, is not
-taken a second time.
+neither baselines nor disqualified nor run again since. What a team has in the next phase already, byte for
+byte, is not taken a second time.
 """
 
 from collections import defaultdict
@@ -99,6 +99,7 @@ def _may_go_on() -> list[ColumnElement[bool]]:
         Submission.state == SubmissionState.FINISHED,
         Submission.disqualified_at.is_(None),
         Submission.superseded_at.is_(None),
+        Submission.baseline_name.is_(None),
     ]
 
 

@@ -77,7 +77,7 @@ def counted() -> list[ColumnElement[bool]]:
     ]
 
 
-def quotas_of(session: Session, phase: Phase, team_id: UUID) -> Quotas:
+def quotas_of(session: Session, phase: Phase, team_id: UUID | None) -> Quotas:
     """Return the quotas of a team: those of the phase, but for what organizers allow this team instead."""
     own = session.scalar(
         select(TeamQuota).where(TeamQuota.phase_id == phase.id, TeamQuota.team_id == team_id)
@@ -89,8 +89,11 @@ def quotas_of(session: Session, phase: Phase, team_id: UUID) -> Quotas:
     return quotas.model_copy(update=changed)
 
 
-def usage(session: Session, phase: Phase, team_id: UUID, *, now: datetime | None = None) -> Usage:
-    """Return what a team has used of its quotas in a phase, at this moment unless another one is given."""
+def usage(session: Session, phase: Phase, team_id: UUID | None, *, now: datetime | None = None) -> Usage:
+    """Return what a team has used of its quotas in a phase, now unless another moment is given.
+
+    None is the team of somebody who does not take part yet: nothing is used.
+    """
     today = start_of_day(now or utc_now())
     quotas = quotas_of(session, phase, team_id)
     # Without an upper end: a clock that was set back gives nobody another day.

@@ -4,6 +4,7 @@ A key is its user's own, and stands for one upload for good.
 """
 
 import hashlib
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -57,10 +58,10 @@ def find(session: Session, user: User, key: str | None, sent: str) -> Idempotenc
     return stored
 
 
-def is_known(session: Session, user: User, key: str | None) -> bool:
+def is_known(session: Session, user_id: UUID, key: str) -> bool:
     """Return whether a key stands for an upload already."""
-    query = select(IdempotencyKey.id).where(IdempotencyKey.user_id == user.id, IdempotencyKey.key == key)
-    return key is not None and session.scalar(query) is not None
+    query = select(IdempotencyKey.id).where(IdempotencyKey.user_id == user_id, IdempotencyKey.key == key)
+    return session.scalar(query) is not None
 
 
 def keep(session: Session, stored: IdempotencyKey) -> None:

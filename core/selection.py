@@ -67,7 +67,7 @@ def deselect(session: Session, submission_id: UUID) -> Submission:
     return submission
 
 
-def count_selected(session: Session, phase_id: UUID, team_id: UUID) -> int:
+def count_selected(session: Session, phase_id: UUID, team_id: UUID | None) -> int:
     """Return how many submissions of a team are selected in a phase and could still be sent on."""
     query = select(func.count()).where(
         Submission.phase_id == phase_id, Submission.team_id == team_id, Submission.selected_at.is_not(None)

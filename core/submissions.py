@@ -6,12 +6,22 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from core import competitions, programs, quotas, repeats, rescoring, runs, shards, succession, teams
-from core.errors import CancellationRefusedError, NotFoundError, UploadTooLargeError
+from core import (
+    access,
+    audit,
+    competitions,
+    intake,
+    quotas,
+    repeats,
+    rescoring,
+    runs,
+    shards,
+    succession,
+    teams,
+)
+from core.errors import CancellationRefusedError, NotFoundError
 from core.lifecycle import ENDED, SubmissionState, Verdict, check_transition
-from core.limits import limits_of
 from core.models import IdempotencyKey, Phase, Run, Score, Shard, Submission, User, Work, utc_now
-from core.programs import Program
 from core.storage import storage
 
 _MAX_MESSAGE_CHARACTERS = 4000
@@ -69,7 +79,7 @@ def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receip
         QuotaExceededError: the team has none left of one of its quotas.
     """
     competitions.check_open(phase)
-    program = _read_upload(phase, upload)
+    program = intake.read(phase, upload.filename, upload.source)
     source_sha256 = storage().put(upload.source)
     # Who migrates the submissions of a phase that has closed waits for this upload, or comes first.
     phase = competitions.hold(session, phase.id)
@@ -100,13 +110,6 @@ def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receip
         answered = {"fingerprint": sent, "submission_id": submission.id, "created": created}
         repeats.keep(session, IdempotencyKey(user_id=user.id, key=upload.key, **answered))
     return Receipt(submission, created)
-
-
-def _read_upload(phase: Phase, upload: Upload) -> Program:
-    cap = limits_of(phase).upload_bytes
-    if len(upload.source) > cap:
-        raise UploadTooLargeError(f"The file is over the phase's cap of {cap:,} bytes.")
-    return programs.read(upload.filename, upload.source)
 
 
 def add(session: Session, submission: Submission) -> None:
@@ -149,30 +152,14 @@ def find(session: Session, submission_id: UUID) -> Submission:
     return submission
 
 
-def find_score(session: Session, submission: Submission) -> Score | None:
-    """Return the score that counts, the one under the version of the phase, once there is one."""
-    query = select(Score).where(
-        Score.submission_id == submission.id, Score.scoring_version == submission.phase.scoring_version
-    )
-    return session.scalars(query).first()
-
-
-def find_artifact_sha256(session: Session, submission_id: UUID) -> str | None:
-    """Return the hash of the artifact that a submission was scored from, if it has one."""
-    query = select(Score.artifact_sha256).where(
-        Score.submission_id == submission_id, Score.artifact_sha256.is_not(None)
-    )
-    return session.scalars(query.order_by(Score.created_at)).first()
-
-
 def is_wanted(session: Session, submission_id: UUID) -> bool:
     """Return whether further runs of the submission still matter."""
     state = session.scalar(select(Submission.state).where(Submission.id == submission_id))
     return state in {SubmissionState.QUEUED, SubmissionState.RUNNING}
 
 
-def cancel(session: Session, submission_id: UUID) -> Submission:
-    """End a submission that is not scored yet, as its owner or an organizer wishes; it does not count.
+def cancel(session: Session, submission_id: UUID, *, actor: User, reason: str = "") -> Submission:
+    """End a submission that is not scored yet, as its team or an organizer wishes; it does not count.
 
     Raises:
         CancellationRefusedError: it has ended, or all of its runs have.
@@ -180,8 +167,20 @@ def cancel(session: Session, submission_id: UUID) -> Submission:
     submission = lock(session, submission_id)
     if submission.state not in _CANCELLABLE:
         raise CancellationRefusedError(f"It is too late: the submission is {submission.state}.")
+    before = submission.state
     _end(submission, SubmissionState.CANCELLED)
     shards.end_all(session, submission_id)
+    if not access.is_member(session, actor.id, submission.team_id):
+        audit.record(
+            session,
+            actor=actor,
+            action="submission.cancel",
+            competition_id=submission.phase.competition_id,
+            target=f"submission {submission_id}",
+            reason=reason,
+            before={"state": before},
+            after={"state": submission.state},
+        )
     return submission
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core import db, references, runs, submissions
+from core import db, references, runs, scores
 from core.errors import PlatformError
 from core.models import Phase, Run, Submission
 from core.references import CEILING_SET, REFERENCE_SET
@@ -43,7 +43,7 @@ def ensure_artifact(submission: Submission) -> StoredArtifact:
         PlatformError: the artifact, or an evaluation that it is to be made of, cannot be used; it says which.
     """
     with db.reading() as session:
-        sha256 = submissions.find_artifact_sha256(session, submission.id)
+        sha256 = scores.find_artifact_sha256(session, submission.id)
         ended = runs.list_runs(session, submission.id)
     if sha256 is None:
         sha256 = storage().put(_make(submission, ended).to_bytes())

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response, status
 
 from api import problems
 from api.dependencies import NamedSubmission, ReadingSession
-from core import submissions
+from core import scores
 from core.errors import NotAllowedError, NotAuthenticatedError, NotFoundError
 from core.storage import storage
 
@@ -28,7 +28,7 @@ def _responses(media_type: str, description: str) -> dict[int | str, dict[str, o
 )
 def download_artifact(submission: NamedSubmission, session: ReadingSession) -> Response:
     """Return the one file that all scores of a submission can be computed from again."""
-    sha256 = submissions.find_artifact_sha256(session, submission.id)
+    sha256 = scores.find_artifact_sha256(session, submission.id)
     if sha256 is None:
         raise NotFoundError(f"Submission {submission.id} has no artifact: it has not been scored from one.")
     disposition = f'attachment; filename="{submission.id}.safetensors"'
@@ -43,7 +43,7 @@ def download_artifact(submission: NamedSubmission, session: ReadingSession) -> R
 )
 def show_report(submission: NamedSubmission, session: ReadingSession) -> Response:
     """Return all that was found out about a submission under the version that ranks."""
-    score = submissions.find_score(session, submission)
+    score = scores.find_score(session, submission)
     if score is None or score.report_sha256 is None:
         raise NotFoundError(f"Submission {submission.id} has no report: it has not been scored with one.")
     return Response(storage().get(score.report_sha256), media_type="application/json")

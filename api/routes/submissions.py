@@ -6,23 +6,33 @@ from fastapi import APIRouter, Request, Response, status
 from sqlalchemy.orm import Session
 from starlette.responses import PlainTextResponse
 
-from api import disclosure, problems, uploads
+from api import disclosure, paging, problems, uploads
 from api.dependencies import (
     AdmittedUpload,
     CurrentUser,
     CurrentViewer,
+    NamedPhase,
     NamedSubmission,
     OpenPhase,
     ReadingSession,
     WritingSession,
 )
+from api.own_submissions import read_own
+from api.paging import Paging
 from api.schemas import RunAnswer, RunList, SubmissionAnswer
-from core import runs, submissions
+from api.team_schemas import OwnSubmissions
+from core import runs, scores, selection, submissions
 from core.errors import (
+    CancellationRefusedError,
+    IdempotencyKeyReusedError,
+    InvalidCursorError,
     InvalidSubmissionError,
     NotAuthenticatedError,
     NotFoundError,
+    NotParticipantError,
     PhaseClosedError,
+    QuotaExceededError,
+    SelectionRefusedError,
     UploadTooLargeError,
 )
 from core.models import Submission
@@ -40,9 +50,12 @@ router = APIRouter(tags=["submissions"])
         **problems.document(
             NotAuthenticatedError,
             NotFoundError,
+            NotParticipantError,
             PhaseClosedError,
             UploadTooLargeError,
             InvalidSubmissionError,
+            IdempotencyKeyReusedError,
+            QuotaExceededError,
         ),
     },
     openapi_extra=uploads.REQUEST_BODY,
@@ -56,22 +69,81 @@ def upload_submission(
     upload: AdmittedUpload,
     viewer: CurrentViewer,
     session: WritingSession,
-    request: Request,
     response: Response,
 ) -> SubmissionAnswer:
     """Take in a file or archive that defines `unlearning(net, retain, forget, val)`, and queue its runs.
 
-    Uploading the same bytes to the same phase again returns the submission that is there.
+    Uploading the same bytes to the same phase again returns the submission that is there, and costs nothing.
+    What counts against which quota: docs/rules.md.
     """
     # User and phase come from sessions that are closed: the file is checked before a transaction begins.
     receipt = submissions.accept(session, phase, user, upload)
     if receipt.created:
-        response.headers["Location"] = request.app.url_path_for(
-            "show_submission", submission_id=str(receipt.submission.id)
-        )
+        response.headers["Location"] = f"/api/v1/submissions/{receipt.submission.id}"
     else:
         response.status_code = status.HTTP_200_OK
     return describe(session, receipt.submission, viewer)
+
+
+@router.get(
+    "/competitions/{competition}/phases/{phase}/submissions/mine",
+    summary="List your submissions",
+    responses={
+        200: paging.LINKED,
+        **problems.document(NotAuthenticatedError, NotFoundError, InvalidCursorError),
+    },
+)
+def list_own_submissions(
+    phase: NamedPhase,
+    viewer: CurrentViewer,
+    page: Paging,
+    session: ReadingSession,
+    request: Request,
+    response: Response,
+) -> OwnSubmissions:
+    """Return the submissions of your team in a phase, newest first, and what its quotas leave it."""
+    own = read_own(session, phase, viewer, page)
+    paging.link(request, response, own.next_cursor)
+    return own.answer
+
+
+@router.post(
+    "/submissions/{submission_id}/cancel",
+    summary="Cancel a submission",
+    responses=problems.document(NotAuthenticatedError, NotFoundError, CancellationRefusedError),
+)
+def cancel_submission(
+    submission: NamedSubmission, user: CurrentUser, viewer: CurrentViewer, session: WritingSession
+) -> SubmissionAnswer:
+    """End a submission whose runs are not complete. It does not count against your quotas."""
+    submissions.cancel(session, submission.id, actor=user)
+    return _answer(session, submissions.find(session, submission.id), viewer)
+
+
+@router.put(
+    "/submissions/{submission_id}/selection",
+    summary="Select a submission",
+    responses=problems.document(NotAuthenticatedError, NotFoundError, SelectionRefusedError),
+)
+def select_submission(
+    submission: NamedSubmission, viewer: CurrentViewer, session: WritingSession
+) -> SubmissionAnswer:
+    """Choose a submission of your team for the next phase, or to be ranked by."""
+    selection.select_submission(session, submission.id)
+    return _answer(session, submissions.find(session, submission.id), viewer)
+
+
+@router.delete(
+    "/submissions/{submission_id}/selection",
+    summary="Deselect a submission",
+    responses=problems.document(NotAuthenticatedError, NotFoundError, SelectionRefusedError),
+)
+def deselect_submission(
+    submission: NamedSubmission, viewer: CurrentViewer, session: WritingSession
+) -> SubmissionAnswer:
+    """Take a selection back."""
+    selection.deselect(session, submission.id)
+    return _answer(session, submissions.find(session, submission.id), viewer)
 
 
 @router.get(
@@ -125,5 +197,5 @@ def describe(session: Session, submission: Submission, viewer: Viewer) -> Submis
         viewer=viewer,
         n_ended=runs.count_runs(session, submission.id),
         failed_run=runs.find_failed_run(session, submission.id),
-        score=submissions.find_score(session, submission),
+        score=scores.find_score(session, submission),
     )

@@ -3,7 +3,7 @@
 import pytest
 
 import scoring
-from core import competitions, db, leaderboard, queue, rescoring, submissions
+from core import competitions, db, leaderboard, queue, rescoring, scores, submissions
 from core.errors import RescoringRefusedError, UnknownScoringVersionError
 from core.lifecycle import PhaseState, SubmissionState
 from core.models import Phase, Score
@@ -172,7 +172,7 @@ def test_find_score_is_that_of_the_phases_version(phase: Phase) -> None:
     for submission_id, version in ((submission.id, OLD), (None, NEW)):
         record_rescored(submission_id)
         with db.reading() as session:
-            found = submissions.find_score(session, submissions.find(session, submission.id))
+            found = scores.find_score(session, submissions.find(session, submission.id))
         assert found is not None
         assert found.scoring_version == version
 

@@ -1,0 +1,69 @@
+"""The first look at an upload: at its head before its body is read, then at the file."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import programs, quotas, repeats, teams
+from core.errors import UploadTooLargeError
+from core.limits import limits_of
+from core.models import Participant, Phase, Submission, User, utc_now
+from core.programs import Program
+
+FORM_OVERHEAD_BYTES = 4096
+"""At most as much longer than its file is the form in which a client sends one."""
+
+
+@dataclass(frozen=True)
+class Announced:
+    """The head of an upload.
+
+    Attributes:
+        key: what the client calls it, if anything.
+        body_bytes: how long the body will be, where the client says so.
+    """
+
+    key: str | None
+    body_bytes: int | None
+
+
+def check(session: Session, phase: Phase, user: User, announced: Announced) -> None:
+    """Refuse an upload that will be refused when it is here; what passes is checked again then.
+
+    Over quota an upload passes if it may be one that is there already: a repetition costs nothing.
+
+    Raises:
+        NotParticipantError: the user does not take part in the competition.
+        QuotaExceededError: the team has none left of one of its quotas.
+    """
+    part = teams.find_admitted(session, phase.competition, user)
+    if part is not None and not _may_be_there(session, phase, part, announced):
+        quotas.check(session, phase, part.team_id, now=utc_now())
+
+
+def read(phase: Phase, filename: str, source: bytes) -> Program:
+    """Return the program in a file that was uploaded, without running any of it.
+
+    Raises:
+        UploadTooLargeError: the file is over the phase's cap.
+        InvalidSubmissionError: the file cannot work; the message says why.
+    """
+    cap_bytes = limits_of(phase).upload_bytes
+    if len(source) > cap_bytes:
+        raise UploadTooLargeError(f"The file is over the phase's cap of {cap_bytes:,} bytes.")
+    return programs.read(filename, source)
+
+
+def _may_be_there(session: Session, phase: Phase, part: Participant, announced: Announced) -> bool:
+    if announced.key is not None and repeats.is_known(session, part.user_id, announced.key):
+        return True
+    if announced.body_bytes is None:
+        return False
+    sizes = (announced.body_bytes - FORM_OVERHEAD_BYTES, announced.body_bytes)
+    of_that_size = select(Submission.id).where(
+        Submission.phase_id == phase.id,
+        Submission.team_id == part.team_id,
+        Submission.size_bytes.between(*sizes),
+    )
+    return session.scalars(of_that_size.limit(1)).first() is not None
