@@ -124,6 +124,11 @@ TABLE: dict[str, Rule] = {
     f"GET {_V1}/users": _admin,
     f"PUT {_V1}/users/{{user_id}}/admin": _admin,
     f"DELETE {_V1}/users/{{user_id}}/admin": _admin,
+    "GET /competitions/{competition}": _anyone,
+    "POST /competitions/{competition}/join": _submits,
+    "GET /competitions/{competition}/organize/bundle": _organizer,
+    "POST /competitions/{competition}/organize/bundle": _organizer,
+    "POST /competitions/{competition}/organize/bundle/apply": _organizer,
     # Pages
     "GET /": _anyone,
     "GET /organizers/workers": _admin,
