@@ -145,6 +145,11 @@ TABLE: dict[str, Rule] = {
     f"POST {_SUBMISSION}/cancel": _changes_or_organizes,
     f"PUT {_SUBMISSION}/selection": _changes,
     f"DELETE {_SUBMISSION}/selection": _changes,
+    "GET /competitions/{competition}": _anyone,
+    "POST /competitions/{competition}/join": _submits,
+    "GET /competitions/{competition}/organize/bundle": _organizer,
+    "POST /competitions/{competition}/organize/bundle": _organizer,
+    "POST /competitions/{competition}/organize/bundle/apply": _organizer,
     # Pages
     "GET /": _anyone,
     "GET /docs": _anyone,

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from core.bundle.strict_yaml import is_storable
 
-MAX_TEXT_CHARACTERS = 200_000
+MAX_TEXT_CHARACTERS = 60_000
 _YEARS = range(2000, 2200)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([Zz]|[+-]\d\d:\d\d)?")
 
