@@ -12,7 +12,6 @@ from api.headers import SecurityHeaders
 from api.methods import Methods
 from api.pages import accounts as account_pages
 from api.pages import documentation, entrance, openid
-from api.pages import competition, entrance, openid, organize_bundle
 from api.pages import routes as page_routes
 from api.routes import (
     accounts,
