@@ -10,9 +10,19 @@ from api import authorization, openapi, pages, problems
 from api.authorization import Guard
 from api.headers import SecurityHeaders
 from api.methods import Methods
-from api.pages import accounts as account_pages
-from api.pages import documentation, entrance, openid
-from api.pages import routes as page_routes
+from api.pages import (
+    accounts as account_pages,
+)
+from api.pages import (
+    competition,
+    documentation,
+    entrance,
+    openid,
+    organize_bundle,
+)
+from api.pages import (
+    routes as page_routes,
+)
 from api.routes import (
     accounts,
     administration,
@@ -63,6 +73,15 @@ _API = (
     webhooks,
     workers,
 )
+_PAGES = (
+    account_pages,
+    competition,
+    documentation,
+    entrance,
+    openid,
+    organize_bundle,
+    page_routes,
+)
 _STATIC = Path(pages.__file__).parent / "static"
 
 
@@ -85,12 +104,9 @@ def create_app() -> FastAPI:
     api = APIRouter(prefix="/api/v1", dependencies=[Guard])
     for module in _API:
         api.include_router(module.router)
-    for module in (organizing, announcements, webhooks, audit, administration):
-        api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router, dependencies=[Guard])
-    app.include_router(page_routes.router, dependencies=[Guard])
-    for page in (entrance, account_pages, openid, documentation):
+    for page in _PAGES:
         app.include_router(page.router, dependencies=[Guard])
     authorization.install(app)
     openapi.install(app)

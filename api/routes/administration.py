@@ -1,9 +1,9 @@
 """The installation as a whole, for admins: its accounts, and the work of all competitions."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import APIRouter, Query, Request, Response
 
 from api import paging, problems
 from api.dependencies import CurrentUser, ReadingSession, WritingSession
@@ -12,7 +12,6 @@ from api.organizing_schemas import PieceAnswer, Queue, UserAnswer, UserList
 from api.paging import Paging
 from core import organizers, workload
 from core.errors import (
-    InvalidCursorError,
     LastOrganizerError,
     NotAllowedError,
     NotAuthenticatedError,
@@ -22,10 +21,6 @@ from core.errors import (
 router = APIRouter(
     tags=["administration"], responses=problems.document(NotAuthenticatedError, NotAllowedError)
 )
-LISTED: dict[int | str, dict[str, Any]] = {
-    status.HTTP_200_OK: paging.LINKED,
-    **problems.document(InvalidCursorError),
-}
 
 
 @router.get("/users", summary="List the accounts", responses=LISTED)

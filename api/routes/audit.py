@@ -19,14 +19,10 @@ from api.paging import Paging
 from core import audit
 from core.audit import AuditFilter
 from core.db import reading
-from core.errors import InvalidCursorError, NotAllowedError, NotAuthenticatedError, NotFoundError
+from core.errors import NotAllowedError, NotAuthenticatedError, NotFoundError
 from core.models import AuditEvent
 
 router = APIRouter(tags=["audit"], responses=problems.document(NotAuthenticatedError, NotAllowedError))
-LISTED: dict[int | str, dict[str, Any]] = {
-    status.HTTP_200_OK: paging.LINKED,
-    **problems.document(InvalidCursorError),
-}
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 

@@ -1,6 +1,5 @@
 """Who takes part and who organizes, the submissions, and the work under way: for organizers."""
 
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
@@ -24,7 +23,6 @@ from api.paging import Paging
 from core import admission, organizers, submission_search, workload
 from core.errors import (
     AdmissionRefusedError,
-    InvalidCursorError,
     LastOrganizerError,
     NotAllowedError,
     NotAuthenticatedError,
@@ -36,10 +34,6 @@ router = APIRouter(
     tags=["organizing"],
     responses=problems.document(NotAuthenticatedError, NotAllowedError, NotFoundError),
 )
-LISTED: dict[int | str, dict[str, Any]] = {
-    status.HTTP_200_OK: paging.LINKED,
-    **problems.document(InvalidCursorError),
-}
 
 
 @router.get("/participants", summary="List the participants", responses=LISTED)

@@ -117,7 +117,7 @@ def cancel_submission(
 ) -> SubmissionAnswer:
     """End a submission whose runs are not complete. It does not count against your quotas."""
     submissions.cancel(session, submission.id, actor=user)
-    return _answer(session, submissions.find(session, submission.id), viewer)
+    return describe(session, submissions.find(session, submission.id), viewer)
 
 
 @router.put(
@@ -130,7 +130,7 @@ def select_submission(
 ) -> SubmissionAnswer:
     """Choose a submission of your team for the next phase, or to be ranked by."""
     selection.select_submission(session, submission.id)
-    return _answer(session, submissions.find(session, submission.id), viewer)
+    return describe(session, submissions.find(session, submission.id), viewer)
 
 
 @router.delete(
@@ -143,7 +143,7 @@ def deselect_submission(
 ) -> SubmissionAnswer:
     """Take a selection back."""
     selection.deselect(session, submission.id)
-    return _answer(session, submissions.find(session, submission.id), viewer)
+    return describe(session, submissions.find(session, submission.id), viewer)
 
 
 @router.get(
