@@ -251,7 +251,7 @@ def install(app: FastAPI) -> None:
     """Give every route of the application its rules; call it after the last one was added.
 
     Raises:
-        RuntimeError: the table does not name exactly the addresses that there are.
+        RuntimeError: the table does not name exactly the addresses that there are, each of them once.
     """
     there = set[str]()
     rules: dict[tuple[object, str], Rule] = {}
@@ -259,6 +259,8 @@ def install(app: FastAPI) -> None:
         if isinstance(context.original_route, APIRoute):
             for method in context.methods or ():
                 address = f"{method} {context.path}"
+                if address in there:
+                    raise RuntimeError(f"two routes answer to {address}")
                 there.add(address)
                 if address in TABLE:
                     rules[context.endpoint, method] = TABLE[address]

@@ -41,16 +41,23 @@ _SCHEMES = {
 }
 _TAGS = {
     "accounts": "Registering, signing in, and what belongs to an account: sessions and tokens.",
+    "administration": "Accounts and the work of all competitions, for admins.",
+    "announcements": "What organizers tell all participants.",
     "artifacts": "What scores were computed from.",
+    "audit": "What organizers did, written down for good.",
     "baselines": "Submissions of organizers that stand apart from the ranking.",
     "competitions": "Competitions and their phases.",
     "exports": "What organizers take home.",
     "health": "Whether the process is alive and can do its work.",
     "leaderboard": "Who stands where, and how that came.",
+    "organizing": "Running a competition: participants, organizers, submissions, quotas, queue.",
+    "participants": "Taking part in a competition.",
     "references": "The models that submissions are compared with.",
     "rescoring": "Scoring a phase under another version of the metric.",
     "results": "Publishing what came out: frozen, hashed, signed.",
     "submissions": "Uploading, and following what was uploaded.",
+    "teams": "Who submits and is ranked together.",
+    "webhooks": "Addresses of organizers that are told what happens.",
     "workers": "The hosts that do the work.",
 }
 _RETRY_AFTER = {
