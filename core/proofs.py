@@ -91,8 +91,7 @@ def reset(token: str, password: str) -> None:
         SpentTokenError: the link is unknown, used or too old.
         InvalidAccountError: the password will not do; the link stays good.
     """
-    with reading() as session:
-        user = session.get_one(User, _find(session, token, TokenPurpose.RESET_PASSWORD).user_id)
+    user = account_of(token)
     passwords.check(password, name=user.name, email=user.email)
     password_hash = passwords.hash_of(password)
     with transaction() as session:
@@ -115,14 +114,14 @@ def set_password(session: Session, user: User, password_hash: str) -> None:
         mail.write(session, user.email, "Your password was changed", _CHANGED.format(**_words(user, "reset")))
 
 
-def check_link(token: str) -> None:
-    """Refuse a link for a new password that is no longer good, before anybody thinks of a password.
+def account_of(token: str) -> User:
+    """Return whose password a link replaces, before anybody thinks of a new one.
 
     Raises:
         SpentTokenError: it is unknown, used or too old.
     """
     with reading() as session:
-        _find(session, token, TokenPurpose.RESET_PASSWORD)
+        return session.get_one(User, _find(session, token, TokenPurpose.RESET_PASSWORD).user_id)
 
 
 def _may_write(email: str) -> bool:

@@ -101,17 +101,18 @@ def request_reset(
 @router.get("/reset/{token}")
 def show_new_password(request: Request, token: str) -> Response:
     """Show the form that sets a new password, if the link is good."""
-    proofs.check_link(token)
-    return render(request, "new_password.html", headers=_SECRET, problem=None, message=None)
+    name = proofs.account_of(token).name
+    return render(request, "new_password.html", headers=_SECRET, problem=None, message=None, name=name)
 
 
 @router.post("/reset/{token}")
 def set_new_password(request: Request, token: str, password: _Password) -> Response:
     """Set a new password."""
+    name = proofs.account_of(token).name
     try:
         proofs.reset(token, password)
     except ParticipantError as error:
-        return _refused(request, "new_password.html", error, message=None)
+        return _refused(request, "new_password.html", error, message=None, name=name)
     response = _sign_in_page(request, message="The password is set. Sign in with it.")
     clear_cookie(response)
     return response

@@ -216,7 +216,7 @@ def test_header_says_who_is_signed_in_on_every_page(client, competition, ann):
     for path in ("/", "/competitions/faces/phases/check/leaderboard"):
         page = client.get(path)
         assert 'href="/account">ann</a>' in page.text
-        assert page.headers["vary"] == "Cookie"
+        assert "Cookie" in page.headers["vary"]
         assert page.text.count(f'value="{ann}"') == 1
     client.cookies.clear()
     assert 'href="/sign-in"' in client.get("/").text

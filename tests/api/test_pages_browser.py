@@ -3,32 +3,28 @@
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from core import db, submissions
 from core.competitions import find_phase
 from core.lifecycle import PhaseState
 from core.models import Score
 from tests.support.api import PHASE, add_baselines, add_finished, run_all
+from tests.support.browsing import chromium, spotless_page
 from tests.support.competition import HONEST, numbers
-from tests.support.requirements import find_program
 from tests.support.serving import served
 
 pytestmark = pytest.mark.browser
 
 PAGE = "/competitions/faces/phases/check/leaderboard"
 HOSTILE = "<script>alert(1)</script>"
-FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
 POLL_TIMEOUT_MS = 15_000
 
 
 @pytest.fixture(scope="module")
 def browser():
-    program = find_program("chromium", "chromium-browser", "google-chrome")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -39,27 +35,8 @@ def address(application, client):
 
 @pytest.fixture
 def page(browser, address):
-    """A page that must raise no complaint: errors, refused resources and dialogs all fail the test."""
-    context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    complaints = []
-
-    def note_failure(request):
-        if request.failure != "net::ERR_ABORTED":  # cut off by the next page: no fault
-            complaints.append(f"{request.failure}: {request.url}")
-
-    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", note_failure)
-    page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}") or dialog.dismiss())
-    elsewhere = []
-    page.on(
-        "request", lambda request: request.url.startswith((address, "data:")) or elsewhere.append(request.url)
-    )
-    yield page
-    context.close()
-    assert complaints == []
-    assert elsewhere == []
+    with spotless_page(browser, address) as page:
+        yield page
 
 
 def names(page):
