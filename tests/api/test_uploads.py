@@ -273,7 +273,7 @@ def test_upload_to_an_unknown_phase_is_not_found(client, competition, ada, path)
 
 def test_upload_to_a_phase_that_takes_none_is_refused_with_the_time(client, make_competition, ada):
     past, future = datetime(2001, 2, 3, tzinfo=UTC), datetime.now(UTC) + timedelta(days=1)
-    make_competition(start=past, end=past)
+    make_competition(start=past - timedelta(days=1), end=past)
     assert_problem(upload(client, ada), 409, "closed at 2001-02-03 00:00:00 UTC")
     with db.transaction() as session:
         phase = find_phase(session, "faces", "check")
