@@ -14,6 +14,7 @@ from core.workload import Piece
 
 # No database holds the character 0.
 Text = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
+OptionalText = Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00]*$")]
 _IN_LINE = r"[^\x00-\x1f\x7f]*"
 Line = Annotated[str, Field(max_length=200, pattern=rf"^{_IN_LINE}[^\x00-\x20\x7f]{_IN_LINE}$")]
 
@@ -28,6 +29,12 @@ class Reason(Request):
     """Why an organizer does something that hurts; those concerned may read it."""
 
     reason: Text
+
+
+class OptionalReason(Request):
+    """Why an organizer does something, if they care to say."""
+
+    reason: OptionalText = ""
 
 
 class NamedUser(Request):

@@ -26,7 +26,7 @@ def make(session: Session, actor: User, competition: Competition, *, subject: st
     for to in addresses:
         mail.write(session, to, f"{competition.title}: {subject}", text)
     told = {"announcement": announcement.id, "subject": subject, "body": body}
-    events.emit(session, competition.id, "announcement.made", {"competition": competition.slug} | told)
+    events.emit(session, competition.id, "announcement.made", told)
     audit.record(
         session,
         actor=actor,

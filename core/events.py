@@ -7,7 +7,7 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.models import Webhook, WebhookDelivery
+from core.models import Competition, Score, Submission, Webhook, WebhookDelivery
 
 EVENTS = (
     "submission.finished",
@@ -30,16 +30,29 @@ def emit(session: Session, competition_id: UUID, event: str, body: dict[str, Any
         session: the transaction in which it happens.
         competition_id: where it happens.
         event: one of `EVENTS`.
-        body: ids, names and numbers; may hold times and ids. No byte of it may come from a submission of a
-            hidden phase. Organizers may see every score, so scores may be in it.
+        body: ids, names and numbers, to which the competition's slug is added; may hold times and ids. No
+            byte of it may come from what a submission is or does. Organizers may see every score, so scores
+            may be in it.
     """
     assert event in EVENTS, event
     active = select(Webhook).where(Webhook.competition_id == competition_id, Webhook.active.is_(True))
     # JSON lists are not searched in the database: a competition has a handful of webhooks.
-    for webhook in session.scalars(active):
-        if event in webhook.events:
-            session.add(
-                WebhookDelivery(
-                    webhook_id=webhook.id, event=event, body=to_jsonable_python(body), status=None
-                )
-            )
+    asking = [webhook for webhook in session.scalars(active) if event in webhook.events]
+    if not asking:
+        return
+    slug = session.scalars(select(Competition.slug).where(Competition.id == competition_id)).one()
+    data = to_jsonable_python({"competition": slug, **body})
+    for webhook in asking:
+        session.add(WebhookDelivery(webhook_id=webhook.id, event=event, body=data, status=None))
+
+
+def submission_ended(session: Session, submission: Submission, score: Score | None = None) -> None:
+    """Tell how a submission ended, in words of ours: neither its file's name nor anything that it printed."""
+    ended = {
+        "phase": submission.phase.slug,
+        "submission": submission.id,
+        "team": submission.team.name,
+        "verdict": submission.verdict,
+        "final_score": None if score is None else score.final_score,
+    }
+    emit(session, submission.phase.competition_id, f"submission.{submission.state}", ended)

@@ -101,7 +101,7 @@ def set_admin(session: Session, actor: User, user_id: UUID, *, is_admin: bool) -
     audit.record(
         session,
         actor=actor,
-        action="admin.add" if is_admin else "admin.remove",
+        action="user.make-admin" if is_admin else "user.unmake-admin",
         target=user.name,
         before={"is_admin": not is_admin},
         after={"is_admin": is_admin},

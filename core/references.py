@@ -14,10 +14,10 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core import competitions, nodes, queue, shards
+from core import audit, competitions, nodes, queue, shards
 from core.lifecycle import PhaseState
 from core.limits import limits_of
-from core.models import Phase, ReferenceModel, Shard, Work
+from core.models import Phase, ReferenceModel, Shard, User, Work
 
 REFERENCE_SET = 0
 CEILING_SET = 1
@@ -142,15 +142,25 @@ def set_prepared(session: Session, phase_id: UUID, prepared: Prepared) -> None:
     go_on(session, phase)
 
 
-def request(session: Session, phase_id: UUID) -> None:
-    """Have everything made that a phase lacks; one that broke is in preparation again.
+def request(session: Session, phase_id: UUID, *, actor: User | None = None) -> None:
+    """Have everything made that a phase lacks, as `actor` wishes; one that broke is in preparation again.
 
     Asking twice does no more than asking once, and asking for a phase that is ready does nothing.
     """
     phase = competitions.lock(session, phase_id)
     if phase.state is not PhaseState.READY:
+        before = {"state": phase.state, "problem": phase.problem}
         phase.state, phase.problem = PhaseState.PREPARING, ""
         go_on(session, phase)
+        audit.record(
+            session,
+            actor=actor,
+            action="references.build",
+            competition_id=phase.competition_id,
+            target=f"phase {phase.slug}",
+            before=before,
+            after={"state": phase.state, "problem": phase.problem},
+        )
 
 
 def go_on(session: Session, phase: Phase) -> None:

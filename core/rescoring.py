@@ -20,10 +20,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 import scoring
-from core import competitions, results, shards
+from core import audit, competitions, results, shards
 from core.errors import RescoringRefusedError, UnknownScoringVersionError
 from core.lifecycle import PhaseState, SubmissionState
-from core.models import Baseline, Phase, Score, Shard, Submission, Work
+from core.models import Baseline, Phase, Score, Shard, Submission, User, Work
 
 _BASELINES = None
 """Stands among ids of submissions for the phase's own models, as in a shard."""
@@ -38,8 +38,10 @@ class Rescoring(NamedTuple):
     problem: str
 
 
-def request(session: Session, phase_id: UUID, version: str | None = None) -> None:
-    """Have a phase scored under another version, by default the newest; old scores stay.
+def request(
+    session: Session, phase_id: UUID, version: str | None = None, *, actor: User | None = None
+) -> None:
+    """Have a phase scored under another version, by default the newest, as `actor` wishes; old scores stay.
 
     Asking twice does no more than asking once; a phase that has all scores already changes at once.
 
@@ -52,7 +54,17 @@ def request(session: Session, phase_id: UUID, version: str | None = None) -> Non
     phase = competitions.lock(session, phase_id)
     results.check_unpublished(phase)
     _check(phase, version)
+    before = {"scoring_version": phase.scoring_version, "rescoring_version": phase.rescoring_version}
     phase.rescoring_version, phase.rescoring_problem = version, ""
+    audit.record(
+        session,
+        actor=actor,
+        action="phase.rescore",
+        competition_id=phase.competition_id,
+        target=f"phase {phase.slug}",
+        before=before,
+        after={"scoring_version": phase.scoring_version, "rescoring_version": version},
+    )
     go_on(session, phase)
     _change_if_complete(session, phase)
 

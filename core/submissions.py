@@ -10,6 +10,7 @@ from core import (
     access,
     audit,
     competitions,
+    events,
     intake,
     quotas,
     repeats,
@@ -254,6 +255,7 @@ def record_score(session: Session, submission_id: UUID, score: Score) -> bool:
     shards.end_all(session, submission_id)
     succession.take_over(session, submission)
     rescoring.go_on(session, phase)
+    events.submission_ended(session, submission, score)
     return True
 
 
@@ -265,6 +267,7 @@ def fail(session: Session, submission: Submission, *, verdict: Verdict, message:
     shards.end_all(session, submission.id)
     if verdict is not Verdict.PLATFORM_ERROR:
         succession.take_over(session, submission)
+    events.submission_ended(session, submission)
 
 
 def give_up(session: Session, submission_id: UUID) -> None:

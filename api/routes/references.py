@@ -4,7 +4,7 @@ from fastapi import APIRouter, status
 from sqlalchemy.orm import Session
 
 from api import problems
-from api.dependencies import NamedPhase, ReadingSession, WritingSession
+from api.dependencies import CurrentUser, NamedPhase, ReadingSession, WritingSession
 from api.reference_schemas import ReferencesAnswer
 from core import references
 from core.errors import NotAllowedError, NotAuthenticatedError, NotFoundError
@@ -18,12 +18,12 @@ router = APIRouter(
 
 
 @router.post("", summary="Build the missing reference models", status_code=status.HTTP_202_ACCEPTED)
-def request_references(phase: NamedPhase, session: WritingSession) -> ReferencesAnswer:
+def request_references(phase: NamedPhase, user: CurrentUser, session: WritingSession) -> ReferencesAnswer:
     """Enqueue what the phase lacks to open: its original model, reference models, baselines.
 
     What is stored, or under way, is not made again. A phase that broke is in preparation again.
     """
-    references.request(session, phase.id)
+    references.request(session, phase.id, actor=user)
     return _answer(session, session.get_one(Phase, phase.id))
 
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter, status
 from sqlalchemy.orm import Session
 
 from api import problems
-from api.dependencies import NamedPhase, ReadingSession, WritingSession
+from api.dependencies import CurrentUser, NamedPhase, ReadingSession, WritingSession
 from api.schemas import RescoringAnswer, RescoringRequest
 from core import rescoring
 from core.errors import (
@@ -35,13 +35,13 @@ router = APIRouter(
     ),
 )
 def request_rescoring(
-    phase: NamedPhase, wanted: RescoringRequest, session: WritingSession
+    phase: NamedPhase, wanted: RescoringRequest, user: CurrentUser, session: WritingSession
 ) -> RescoringAnswer:
     """Enqueue the scores that the phase lacks under that version; it ranks once none is missing.
 
     Old scores stay. Asking again while it is under way changes nothing; after a failure it retries.
     """
-    rescoring.request(session, phase.id, wanted.scoring_version)
+    rescoring.request(session, phase.id, wanted.scoring_version, actor=user)
     return _answer(session, session.get_one(Phase, phase.id))
 
 
