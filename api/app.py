@@ -11,7 +11,7 @@ from api.authorization import Guard
 from api.headers import SecurityHeaders
 from api.methods import Methods
 from api.pages import accounts as account_pages
-from api.pages import documentation, entrance, openid
+from api.pages import competition, documentation, entrance, openid, organize_bundle
 from api.pages import routes as page_routes
 from api.routes import (
     accounts,
@@ -90,7 +90,7 @@ def create_app() -> FastAPI:
     app.include_router(api)
     app.include_router(health.router, dependencies=[Guard])
     app.include_router(page_routes.router, dependencies=[Guard])
-    for page in (entrance, account_pages, openid, documentation):
+    for page in (entrance, account_pages, openid, documentation, competition, organize_bundle):
         app.include_router(page.router, dependencies=[Guard])
     authorization.install(app)
     openapi.install(app)
