@@ -23,6 +23,9 @@ from api.pages import (
 from api.pages import (
     routes as page_routes,
 )
+from api.pages import accounts as account_pages
+from api.pages import competition, documentation, entrance, openid, organize_bundle
+from api.pages import routes as page_routes
 from api.routes import (
     accounts,
     administration,

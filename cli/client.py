@@ -21,6 +21,13 @@ class _Event(NamedTuple):
     data: str
 
 
+class Changes(NamedTuple):
+    """What a bundle would change, as the API says it, and the ETag that stands for exactly this."""
+
+    answer: dict[str, Any]
+    etag: str
+
+
 class ApiError(LetheError):
     """The API refused a request, in its own words, or does not answer."""
 
@@ -103,21 +110,39 @@ class Client:
         """Return how far the reference models of a phase are."""
         return self._ask("GET", f"/competitions/{competition}/phases/{phase}/references")
 
+    def create_competition(self, bundle: bytes, *, published: bool | None) -> dict[str, Any]:
+        """Create a competition from a bundle and return it."""
+        asked = {} if published is None else {"published": published}
+        return self._ask("POST", "/competitions", files=_file(bundle), params=asked)
+
+    def bundle(self, competition: str) -> bytes:
+        """Return the bundle of a competition."""
+        return self._request("GET", f"/competitions/{competition}/bundle").content
+
+    def show_changes(self, competition: str, bundle: bytes) -> Changes:
+        """Return what a bundle would change in a competition."""
+        address = f"/competitions/{competition}/bundle?dry_run=true"
+        response = self._request("PUT", address, files=_file(bundle))
+        return Changes(_object(response), response.headers.get("ETag", ""))
+
+    def make_changes(self, competition: str, bundle: bytes, *, etag: str) -> dict[str, Any]:
+        """Make the changes that were shown, and return them."""
+        address = f"/competitions/{competition}/bundle"
+        response = self._request("PUT", address, files=_file(bundle), headers={"If-Match": etag})
+        return _object(response)
+
     def artifact(self, submission_id: str) -> bytes:
         """Return what a submission was scored from."""
         return self._request("GET", f"/submissions/{submission_id}/artifact").content
 
     def _ask(self, method: str, address: str, **options: Any) -> dict[str, Any]:
-        response = self._request(method, address, **options)
-        content = _json(response)
-        if not isinstance(content, dict):
-            raise ApiError(f"{response.url} answered no JSON object")
-        return content
+        return _object(self._request(method, address, **options))
 
     def _request(self, method: str, address: str, **options: Any) -> httpx2.Response:
+        headers = self._headers | options.pop("headers", {})
         try:
             response = httpx2.request(
-                method, self._url + address, headers=self._headers, timeout=_TIMEOUT_S, **options
+                method, self._url + address, headers=headers, timeout=_TIMEOUT_S, **options
             )
         except httpx2.TransportError as error:
             raise ApiError(f"{self._url} does not answer: {error}") from error
@@ -130,6 +155,17 @@ def _fault(response: httpx2.Response) -> str:
     content = _json(response)
     what = content.get("detail") or content.get("title") if isinstance(content, dict) else None
     return what or f"{response.url} answered {response.status_code}"
+
+
+def _object(response: httpx2.Response) -> dict[str, Any]:
+    content = _json(response)
+    if not isinstance(content, dict):
+        raise ApiError(f"{response.url} answered no JSON object")
+    return content
+
+
+def _file(bundle: bytes) -> dict[str, tuple[str, bytes, str]]:
+    return {"file": ("bundle.zip", bundle, "application/zip")}
 
 
 def _json(response: httpx2.Response) -> object:

@@ -11,6 +11,7 @@ import migrations
 from cli import demo as demo_
 from cli import phase_bundles, selftest
 from cli.client import Client
+from cli.competition import competition_app
 from cli.dataset import dataset_app
 from cli.dataset_import import import_app
 from cli.endings import clear_errors, fail
@@ -27,6 +28,7 @@ app = typer.Typer(help="Lethe: competitions in machine unlearning.", no_args_is_
 sandbox_app = typer.Typer(help="The sandbox of this machine's worker.", no_args_is_help=True)
 app.add_typer(sandbox_app, name="sandbox")
 app.add_typer(references_app, name="references")
+app.add_typer(competition_app, name="competition")
 dataset_app.add_typer(import_app, name="import")
 app.add_typer(dataset_app, name="dataset")
 

@@ -13,7 +13,6 @@ from api.pages.markdown import to_html
 from api.pages.rendering import render
 from core import access as who
 from core import announcements, teams
-from core.errors import NotParticipantError
 from core.lifecycle import PhaseState
 from core.models import Competition, Participant, Phase, utc_now
 from core.paging import Page
@@ -64,9 +63,7 @@ def join(
     accepted: Annotated[bool, Form()] = False,
 ) -> Response:
     """Take part; who does so already stays as they are."""
-    if competition.terms and not accepted:
-        raise NotParticipantError(f"Accept the terms of {competition.title} to take part.")
-    teams.enter(session, session.get_one(Competition, competition.id), user)
+    teams.join(session, session.get_one(Competition, competition.id), user, accepts_terms=accepted)
     return RedirectResponse(f"/competitions/{competition.slug}", status.HTTP_303_SEE_OTHER)
 
 

@@ -204,7 +204,7 @@ def test_bundle_is_for_organizers(client, made, ada):
 def test_deletion_is_refused_once_there_are_submissions(client, make_competition, olga, ada):
     make_competition()
     files_ = {"file": ("submission.py", HONEST)}
-    assert client.post(f"{PHASE}/submissions", headers=ada.headers, files=files_).status_code == 201
+    assert client.post(f"{PHASE}/submissions", headers=ada.headers, files=files_).is_success
     for address in (PHASE, FACES):
         response = client.delete(address, headers=olga.headers)
         assert response.status_code == 409

@@ -137,7 +137,7 @@ def test_texts_of_organizers_are_inert_wherever_they_stand(client, make):
 def test_joining_needs_the_terms_accepted(client, make, ada):
     make(terms="Be fair.")
     assert 'name="accepted"' in client.get(PAGE, headers=ada.headers).text
-    assert client.post(f"{PAGE}/join", headers=ada.headers).status_code == 403
+    assert client.post(f"{PAGE}/join", headers=ada.headers).status_code == 422
     with db.reading() as session:
         assert session.scalars(select(Participant)).all() == []
     for _ in range(2):

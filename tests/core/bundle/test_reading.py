@@ -136,7 +136,7 @@ def test_files_beside_are_read_into_the_competition() -> None:
         (_phase(scoring_version="no"), "phases.0.scoring_version: `no` is none of"),
         (_phase(limits={"memory": 1}), "phases.0.limits.memory: there is no such key"),
         (_phase(execution_time_limit=5), "phases.0.execution_time_limit: write limits"),
-        (_phase(quotas={"concurrent": 0}), "phases.0.quotas.concurrent: Input should be greater"),
+        (_phase(quotas={"concurrent": -1}), "phases.0.quotas.concurrent: Input should be greater"),
         (_phase(index=0, slug="a") | {"tasks": [_TASK, _TASK]}, "two tasks have the index 3"),
         (
             _document(phases=[{**_PHASE, "index": 1}, {**_PHASE, "slug": "b", "index": 1}]),
