@@ -10,9 +10,7 @@ from api import authorization, openapi, pages, problems
 from api.authorization import Guard
 from api.headers import SecurityHeaders
 from api.methods import Methods
-from api.pages import (
-    accounts as account_pages,
-)
+from api.pages import accounts as account_pages
 from api.pages import (
     competition,
     documentation,
@@ -20,11 +18,6 @@ from api.pages import (
     openid,
     organize_bundle,
 )
-from api.pages import (
-    routes as page_routes,
-)
-from api.pages import accounts as account_pages
-from api.pages import competition, documentation, entrance, openid, organize_bundle
 from api.pages import routes as page_routes
 from api.routes import (
     accounts,
