@@ -290,7 +290,7 @@ class OpenIdError(ParticipantError):
     """Signing in at the OpenID provider did not work out."""
 
     title = "Signing in elsewhere failed"
-    status = 502
+    status = 400
 
 
 class BoardHiddenError(ParticipantError):

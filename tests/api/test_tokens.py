@@ -53,7 +53,7 @@ def test_token_does_what_its_scopes_say_and_no_more(browser, client, database, c
     refused = client.post(f"{PHASE}/submissions", headers=reads, **upload)
     assert refused.status_code == 403
     assert "`submit`" in refused.json()["detail"]
-    assert client.post(f"{PHASE}/submissions", headers=submits, **upload).status_code == 201
+    assert client.post(f"{PHASE}/submissions", headers=submits, **upload).status_code == 202
     assert client.get(TOKENS, headers=submits).status_code == 403
     assert client.get(TOKENS, headers=reads).status_code == 200
 

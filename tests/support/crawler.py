@@ -8,8 +8,11 @@ from itertools import product
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from api.authorization import TABLE
+
 _LINK = re.compile(r'(?:href|src|hx-get)="(/[^"#]*)"')
 _PARAMETER = re.compile(r"{(\w+)}")
+_NOBODYS = "00000000-0000-4000-8000-000000000000"
 _STATIC = "/static/"
 _OPENAPI = "/api/v1/openapi.json"
 
@@ -33,17 +36,18 @@ class Sighting(NamedTuple):
 def crawl(
     client: Any, parameters: Mapping[str, Iterable[str]], headers: Mapping[str, str] | None = None
 ) -> list[Visit]:
-    """Get every GET operation of the OpenAPI document, every page, and whatever a page links to.
+    """Get every address that there is, but for streams, and whatever a page links to.
 
     Args:
         client: has `get(path, headers=…)`, as a test client and `httpx2.Client(base_url=…)` have.
-        parameters: what to fill into the parameters of addresses, all values in turn.
+        parameters: what to fill into the parameters of addresses, all values in turn; into others, an id
+            that nothing has.
         headers: who asks; nobody if left out.
     """
     document = client.get(_OPENAPI).json()
-    templates = [path for path, item in document["paths"].items() if "get" in item]
-    waiting = [path for template in templates for path in _filled(template, parameters)]
-    waiting += ["/", "/organizers/workers", _OPENAPI]
+    streams = {path for path, item in document["paths"].items() if _is_stream(item)}
+    addresses = {address.removeprefix("GET ") for address in TABLE if address.startswith("GET ")} - streams
+    waiting = [path for address in addresses for path in _filled(address, parameters)] + [_OPENAPI]
     visits: dict[str, Visit] = {}
     while waiting:
         path = waiting.pop()
@@ -55,6 +59,12 @@ def crawl(
         if "text/html" in response.headers.get("content-type", ""):
             waiting += _LINK.findall(response.text.replace("&amp;", "&"))
     return list(visits.values())
+
+
+def _is_stream(item: Mapping[str, Any]) -> bool:
+    """Return whether an address answers for as long as something goes on."""
+    answers = item.get("get", {"responses": {}})["responses"]
+    return "text/event-stream" in answers.get("200", {}).get("content", {})
 
 
 def find(canaries: Iterable[str], visits: Iterable[Visit]) -> list[Sighting]:
@@ -94,5 +104,5 @@ def encodings(canary: str) -> dict[str, bytes]:
 
 def _filled(template: str, parameters: Mapping[str, Iterable[str]]) -> list[str]:
     names = _PARAMETER.findall(template)
-    values = [list(parameters[name]) for name in names]
+    values = [list(parameters.get(name, [_NOBODYS])) for name in names]
     return [template.format(**dict(zip(names, one, strict=True))) for one in product(*values)]
