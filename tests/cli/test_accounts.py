@@ -102,7 +102,7 @@ def test_login_keeps_a_token_that_other_commands_use_until_logout(url: str, conf
     assert json.loads(config.read_text()) == {"url": "", "tokens": {}}
     missing = lethe("rescore", "demo", "check")
     assert missing.exit_code == 2
-    assert "lethe login" in missing.stderr
+    assert "sign in with" in missing.stderr
 
 
 def test_login_again_revokes_the_token_before(url: str) -> None:
@@ -126,7 +126,7 @@ def test_token_is_sent_to_its_own_installation_only(url: str) -> None:
     login(url)
     ended = lethe("rescore", "demo", "check", "--url", "http://127.0.0.1:1")
     assert ended.exit_code == 2
-    assert "lethe login" in ended.stderr
+    assert "sign in with" in ended.stderr
 
 
 def test_token_and_address_that_are_given_win(url: str) -> None:
