@@ -28,7 +28,7 @@ RUN /opt/lethe/bin/pip install --no-deps --force-reinstall .
 FROM host AS api
 COPY --from=api-packages /opt/lethe /opt/lethe
 EXPOSE 8000
-CMD ["uvicorn", "api.app:create_app", "--factory", "--host=0.0.0.0", "--port=8000", "--timeout-graceful-shutdown=5"]
+CMD ["uvicorn", "api.app:create_app", "--factory", "--no-proxy-headers", "--host=0.0.0.0", "--port=8000", "--timeout-graceful-shutdown=5"]
 
 FROM source AS worker-packages
 RUN /opt/lethe/bin/pip install --constraint constraints.txt '.[worker,cli]'

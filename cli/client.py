@@ -36,8 +36,24 @@ class Client:
     """Talks to one Lethe installation, as one user or as nobody."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
+        self._site = url
         self._url = f"{url}/api/v1"
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+
+    def make_token(self, login: str, password: str, *, token_name: str) -> str:
+        """Sign in with a password, make a token that does all that its owner may, and sign out again."""
+        response = self._request("POST", "/session", json={"login": login, "password": password})
+        cookie = response.headers["Set-Cookie"].split(";")[0]
+        browser = Client(self._site)
+        browser._headers = {"Cookie": cookie, "X-CSRF-Token": response.json()["csrf_token"]}
+        wanted = {"name": token_name, "scopes": ["read", "submit", "organize", "admin"]}
+        token: str = browser._ask("POST", "/tokens", json=wanted)["token"]
+        browser._request("DELETE", "/session")
+        return token
+
+    def revoke_token(self) -> None:
+        """Revoke the token of this client."""
+        self._request("DELETE", "/tokens/current")
 
     def phase(self, competition: str, phase: str) -> dict[str, Any]:
         """Return the state of a phase."""

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 import migrations
+from cli import accounts, phase_bundles, selftest
 from cli import demo as demo_
-from cli import phase_bundles, selftest
 from cli.client import Client
 from cli.competition import competition_app
 from cli.dataset import dataset_app
@@ -20,7 +20,7 @@ from cli.references import references_app
 from cli.supervisor import WORKER, InstallationError, Supervisor
 from cli.tables import leaderboard_table, progress_line, rescoring_line
 from cli.terminal import LOCAL_URL, Token, Url, console
-from core import accounts, competitions, db, references, rescoring
+from core import competitions, db, references, rescoring
 from core.inert import inert
 from core.limits import limits_of
 
@@ -31,6 +31,8 @@ app.add_typer(references_app, name="references")
 app.add_typer(competition_app, name="competition")
 dataset_app.add_typer(import_app, name="import")
 app.add_typer(dataset_app, name="dataset")
+for command in (accounts.create_user, accounts.password_link, accounts.login, accounts.logout):
+    app.command()(command)
 
 _Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; another free one if it is taken.")]
 _File = Annotated[Path, typer.Argument(help="A .py, .ipynb or .zip.", exists=True, dir_okay=False)]
@@ -94,19 +96,6 @@ def status(competition: str) -> None:
             under_way = rescoring.current(session, phase)
             if under_way is not None:
                 console.print(f"  {rescoring_line(under_way._asdict())}", markup=False, highlight=False)
-
-
-@app.command()
-def create_user(
-    name: str,
-    *,
-    admin: Annotated[bool, typer.Option("--admin", help="Make the user an admin.")] = False,
-) -> None:
-    """Create a user, or give one a new token; the token is shown this once."""
-    with clear_errors():
-        with db.transaction() as session:
-            token = accounts.create_user(session, name, admin=admin).token
-        console.print(token, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -170,8 +170,10 @@ def _services(settings: Settings, *, port: int) -> list[Service]:
     logs.mkdir(exist_ok=True)
     # A worker that ends cold leaves its runs to the next one; a warm end could take minutes.
     environment = {**os.environ, "LETHE_HOME": str(settings.home), "REMAP_SIGTERM": "SIGQUIT"}
+    environment.setdefault("LETHE_PUBLIC_URL", f"http://127.0.0.1:{port}")  # what mails link to
     python = sys.executable
-    uvicorn = [python, "-m", "uvicorn", "api.app:create_app", "--factory"]
+    # Whose X-Forwarded-For counts is for LETHE_TRUSTED_PROXIES alone to say.
+    uvicorn = [python, "-m", "uvicorn", "api.app:create_app", "--factory", "--no-proxy-headers"]
     commands = {
         # Streams of events would keep it from ending; their readers come back.
         "api": [*uvicorn, f"--port={port}", "--timeout-graceful-shutdown=5"],

@@ -6,8 +6,53 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-Url = Annotated[str, typer.Option(help="Address of the installation.", envvar="LETHE_URL")]
-Token = Annotated[str, typer.Option(help="Your token.", envvar="LETHE_TOKEN")]
+from cli import credentials
+from core.errors import LetheError
+
 LOCAL_URL = "http://127.0.0.1:8000"
+
+
+def _url(context: typer.Context, parameter: typer.CallbackParam, value: str) -> str:
+    """Go to the installation that was signed in to, unless another one is asked for."""
+    source = context.get_parameter_source(parameter.name or "")
+    if source is not None and source.name == "DEFAULT":
+        value = _kept().url or value
+    return value.rstrip("/")
+
+
+def _token(context: typer.Context, value: str) -> str:
+    """Use the token of the installation that the command goes to, and of no other."""
+    token = value or _kept().tokens.get(context.params.get("url", ""), "")
+    if not token and not context.resilient_parsing:
+        raise typer.BadParameter("sign in with `lethe login`, or give a token with --token or LETHE_TOKEN")
+    return token
+
+
+def _kept() -> credentials.Credentials:
+    try:
+        return credentials.read()
+    except LetheError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+Url = Annotated[
+    str,
+    typer.Option(
+        help="Address of the installation; by default the one that you signed in to.",
+        envvar="LETHE_URL",
+        callback=_url,
+        is_eager=True,  # a token is kept for an address: that has to be known first
+    ),
+]
+Token = Annotated[
+    str,
+    typer.Option(
+        help="Your token; by default the one that `lethe login` keeps.",
+        envvar="LETHE_TOKEN",
+        default_factory=str,
+        show_default=False,
+        callback=_token,
+    ),
+]
 
 console = Console(width=None if sys.stdout.isatty() else 100)

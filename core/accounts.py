@@ -11,7 +11,7 @@ from core import audit, mail, passwords, proofs, throttle, tokens
 from core.access import ALL_SCOPES
 from core.db import transaction
 from core.errors import InvalidAccountError, NameTakenError
-from core.models import AccessToken, Competition, Organizer, User, utc_now
+from core.models import AccessToken, User, utc_now
 from core.throttle import Allowance
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,39}")
@@ -94,22 +94,10 @@ def create_user(session: Session, name: str, *, admin: bool = False) -> NewUser:
         user = add(session, name)
     if admin and not user.is_admin:
         user.is_admin = True
-        audit.record(session, actor=None, action="user.make-admin", target=user.name)
+        audit.record(session, actor=None, action="admin.add", target=user.name)
     earlier = update(AccessToken).where(AccessToken.user_id == user.id, AccessToken.name == _CLI_TOKEN)
     session.execute(earlier.where(AccessToken.revoked_at.is_(None)).values(revoked_at=utc_now()))
     return NewUser(user, tokens.create(session, user, name=_CLI_TOKEN, scopes=ALL_SCOPES).text)
-
-
-def make_organizer(session: Session, user: User, competition: Competition) -> None:
-    """Let somebody run a competition; who does already goes on."""
-    organizes = select(Organizer.id).where(
-        Organizer.user_id == user.id, Organizer.competition_id == competition.id
-    )
-    if session.scalar(organizes) is None:
-        session.add(Organizer(user_id=user.id, competition_id=competition.id))
-        audit.record(
-            session, actor=None, action="organizer.add", competition_id=competition.id, target=user.name
-        )
 
 
 def find(session: Session, login: str) -> User | None:

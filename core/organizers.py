@@ -18,8 +18,8 @@ def list_all(session: Session, competition: Competition) -> list[Organizer]:
     return list(session.scalars(in_order))
 
 
-def add(session: Session, actor: User, competition: Competition, name: str) -> Organizer:
-    """Make somebody an organizer of a competition; who is one stays one.
+def add(session: Session, actor: User | None, competition: Competition, name: str) -> Organizer:
+    """Make somebody an organizer of a competition; who is one stays one. No actor is an operator.
 
     Raises:
         NotFoundError: nobody has this name.
