@@ -35,9 +35,12 @@ def make_phases(*changes: dict[str, object], **of_competition: object) -> list[P
 
 def make_user(name: str) -> User:
     """Return the user of this name, a new one if there is none."""
-    with db.transaction() as session:
+    with db.reading() as session:
         found = session.scalar(select(User).where(User.name_key == name))
-        return found or accounts.create_user(session, name).user
+    if found is not None:
+        return found
+    with db.transaction() as session:
+        return accounts.create_user(session, name).user
 
 
 def join(name: str, **wish: bool) -> Participant:
