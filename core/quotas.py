@@ -143,7 +143,7 @@ def most_by_now(phase: Phase, quotas: Quotas, *, now: datetime) -> int | None:
 
     That is the daily quota for every UTC day on which the phase was open so far, and at most the total.
     """
-    last = now if phase.closes_at is None else min(now, phase.closes_at)
+    last = now if phase.closes_at is None else min(now, phase.closes_at - timedelta(microseconds=1))
     n_days = max(0, (start_of_day(last) - start_of_day(phase.opens_at)).days + 1)
     by_day = None if quotas.per_day is None else quotas.per_day * n_days
     bounds = [bound for bound in (by_day, quotas.total) if bound is not None]

@@ -85,7 +85,7 @@ def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receip
     # Who migrates the submissions of a phase that has closed waits for this upload, or comes first.
     phase = competitions.hold(session, phase.id)
     competitions.check_open(phase)
-    team = teams.lock(session, teams.admit(session, phase.competition, user).team_id)
+    team = teams.lock_own(session, teams.admit(session, phase.competition, user))
     sent = repeats.fingerprint(phase, source_sha256)
     known = repeats.find(session, user, upload.key, sent)
     if known is not None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
@@ -111,10 +111,19 @@ def lock(session: Session, team_id: UUID) -> Team:
 
 def lock_owner(session: Session, submission_id: UUID) -> Team:
     """Return the team of a submission, locked; lock it before the submission."""
-    owner = select(Submission.team_id).where(Submission.id == submission_id)
-    team = lock(session, session.execute(owner).scalar_one())
-    while session.execute(owner).scalar_one() != team.id:  # they merged while this waited
-        team = lock(session, session.execute(owner).scalar_one())
+    return _lock_current(session, select(Submission.team_id).where(Submission.id == submission_id))
+
+
+def lock_own(session: Session, part: Participant) -> Team:
+    """Return the team that somebody is in, locked."""
+    return _lock_current(session, select(Participant.team_id).where(Participant.id == part.id))
+
+
+def _lock_current(session: Session, which: Select[UUID]) -> Team:
+    """Return the team whose id a query finds, and still finds once the team is locked."""
+    team = lock(session, session.execute(which).scalar_one())
+    while (team_id := session.execute(which).scalar_one()) != team.id:  # they merged while this waited
+        team = lock(session, team_id)
     return team
 
 
@@ -148,8 +157,7 @@ def create(session: Session, competition: Competition, user: User, name: str) ->
         NotParticipantError: the user may not take part.
         TeamRefusedError: the user is in a team already, the name will not do, or the deadline is over.
     """
-    part = admit(session, competition, user)
-    team = lock(session, part.team_id)
+    team = lock_own(session, admit(session, competition, user))
     if not team.is_solo or team.captain_id != user.id:
         raise TeamRefusedError(f"You are in {team.name}. Leave it first, or let its captain rename it.")
     return rename(session, competition, team.id, user, name)
