@@ -344,7 +344,7 @@ def logged(oscar: Somebody, competition: None) -> None:
                 reason=reason,
                 after={"n": 1},
             )
-        audit.record(session, actor=None, action="admin.add", target="x")
+        audit.record(session, actor=None, action="elsewhere", target="x")
 
 
 def test_log_is_filtered_and_holds_only_what_is_of_the_competition(
@@ -359,7 +359,8 @@ def test_log_is_filtered_and_holds_only_what_is_of_the_competition(
     assert actions("action=open") == ["phase.open"]
     assert actions("actor=nobody") == actions("until=2020-01-01T00:00:00Z") == []
     assert len(actions("actor=OSC&target=check&since=2020-01-01T00:00:00Z")) == 2
-    assert len(actions("", "/api/v1/audit", olga)) == 4  # one of them: who asks was made an admin
+    assert actions("action=elsewhere") == []
+    assert set(actions("", "/api/v1/audit", olga)) >= {"phase.close", "phase.open", "elsewhere"}
 
 
 @on_both_databases
@@ -379,7 +380,7 @@ def test_log_is_exported_as_json_lines_and_as_a_table_that_no_spreadsheet_runs(
     assert [row["reason"] for row in rows] == ["'=1+1", 'a "b", c\nd']
     assert json.loads(rows[0]["after"]) == {"n": 1}
     whole = client.get("/api/v1/audit/export", headers=olga.headers).text
-    assert len(whole.splitlines()) == 4
+    assert {json.loads(line)["action"] for line in whole.splitlines()} >= {"phase.open", "elsewhere"}
 
 
 def test_admins_are_made_and_unmade_and_the_last_one_stays(
@@ -397,10 +398,10 @@ def test_admins_are_made_and_unmade_and_the_last_one_stays(
     assert admin("DELETE", ada, ada) == 409
     unknown = client.put(f"/api/v1/users/{uuid4()}/admin", headers=ada.headers)
     assert unknown.status_code == 404
-    assert [(e.action, e.target, e.competition_id) for e in _events()] == [
-        ("user.make-admin", "olga", None),
-        ("user.make-admin", "ada", None),
-        ("user.unmake-admin", "olga", None),
+    written = [(e.actor_name, e.action, e.target, e.competition_id) for e in _events() if e.actor_id]
+    assert written == [
+        ("olga", "user.make-admin", "ada", None),
+        ("ada", "user.unmake-admin", "olga", None),
     ]
     found = client.get("/api/v1/users?name=OL", headers=ada.headers).json()["users"]
     assert [(one["name"], one["is_admin"]) for one in found] == [("olga", False)]

@@ -71,7 +71,12 @@ def test_event_goes_to_the_webhooks_that_ask_for_it(competition_id: UUID, olga: 
     _emit(uuid4())
     (delivery,) = _deliveries()
     assert delivery.webhook_id == asking.id
-    assert delivery.body == {"phase": "check", "at": "2026-01-02T03:04:05Z", "id": str(UUID(int=1))}
+    assert delivery.body == {
+        "competition": "demo",
+        "phase": "check",
+        "at": "2026-01-02T03:04:05Z",
+        "id": str(UUID(int=1)),
+    }
 
 
 def test_event_of_a_transaction_that_fails_is_not_told(competition_id: UUID, olga: User) -> None:
