@@ -37,7 +37,7 @@ def list_entries(session: Session, phase: Phase, team_id: UUID, page: Page) -> L
 def _entries(session: Session, phase: Phase, rows: Sequence[Submission]) -> list[Entry]:
     ids = [row.id for row in rows]
     counted = select(Run.submission_id, func.count()).where(Run.submission_id.in_(ids))
-    n_ended = dict(session.execute(counted.group_by(Run.submission_id)).tuples().all())
+    n_ended = dict(session.execute(counted.group_by(Run.submission_id)).all())
     failed = select(Run).where(Run.submission_id.in_(ids), Run.verdict != Verdict.OK)
     failed_runs = {run.submission_id: run for run in session.scalars(failed)}
     scored = select(Score).where(Score.submission_id.in_(ids), Score.scoring_version == phase.scoring_version)
