@@ -229,7 +229,7 @@ def test_hidden_phase_shows_no_score_to_anybody_but_organizers(stopped, world):
             for who in ASKERS:
                 response = walker.ask(address, walker.headers[who], names)
                 if any(
-                    word in response.text for word in (f"{HIDDEN_SCORE:.3f}", f"{100 * HIDDEN_SCORE:.1f}")
+                    word in response.text for word in (f"{HIDDEN_SCORE:.3f}", f"{100 * HIDDEN_SCORE:.1f} %")
                 ):
                     shown[who].append(address)
     assert [who for who, where in shown.items() if where] == ["olga", "admin", "admin's browser"], shown
