@@ -1,5 +1,6 @@
 """Templates, and how numbers and times are written on the pages."""
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,17 @@ def _clock(value: datetime) -> str:
     return f"{value:%H:%M}"
 
 
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
 _environment.filters.update(
-    score=_score, percent=_percent, ratio=_ratio, share=_share, seconds=_seconds, date=_date, clock=_clock
+    json=_json,
+    score=_score,
+    percent=_percent,
+    ratio=_ratio,
+    share=_share,
+    seconds=_seconds,
+    date=_date,
+    clock=_clock,
 )
