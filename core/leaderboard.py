@@ -10,6 +10,8 @@ from core.board_rows import BaselineRow, Board, Row
 from core.lifecycle import BoardVisibility
 from core.models import Phase
 from core.paging import Page
+from core.recent import Recent
+from core.settings import get_settings
 from core.visibility import NOBODY, Viewer, sight
 
 
@@ -34,13 +36,17 @@ class Leaderboard:
     next_cursor: str | None = None
 
 
+_recent: Recent[Leaderboard] = Recent()
+
+
 def leaderboard(
     session: Session, phase: Phase, *, viewer: Viewer = NOBODY, page: Page | None = None
 ) -> Leaderboard:
     """Return the leaderboard of a phase, or one page of it; see `core.standings` for who ranks where.
 
     Published results are served as they were frozen. A version that a rescoring has not completed is not
-    shown at all. The ranks of a page hold for the moment of its reading.
+    shown at all. The ranks of a page hold for the moment of its reading, which may be as long ago as the
+    setting `board_age_s` says. The whole board is always read anew.
 
     Raises:
         InvalidCursorError: the page's cursor is not one of this list's.
@@ -54,6 +60,16 @@ def leaderboard(
         rows = [replace(row, rank=None, tied_with_leader=None) for row in own.rows]
         return Leaderboard(seen, rows, own.baselines, n_teams=own.n_teams, n_waiting=None)
     after, limit = _part(page)
+    if limit is None or phase.results_sha256 is not None:
+        return _public(session, phase, after, limit)
+    # Many look at one board when a phase ends; where to look, and whether one may, is asked every time.
+    facts = (phase.id, phase.scoring_version, phase.rescoring_version, phase.board_rule, phase.score_decimals)
+    key = (*facts, phase.show_logs, phase.retraining_s, after, limit)
+    read = partial(_public, session, phase, after, limit)
+    return _recent.get(key, read, age_s=get_settings().board_age_s)
+
+
+def _public(session: Session, phase: Phase, after: int, limit: int | None) -> Leaderboard:
     if phase.results_sha256 is not None:
         frozen = results.read(phase.results_sha256).board
         rows = frozen.rows[after:] if limit is None else frozen.rows[after : after + limit]

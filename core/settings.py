@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=64 * 2**20, gt=0)
     """Cap of the platform on one request body; a phase may ask for less."""
 
+    board_age_s: float = Field(default=1.0, ge=0)
+    """For how long a page of a public leaderboard is shown to others before it is read anew."""
+
     public_url: str = "http://127.0.0.1:8000"
     """Address under which browsers reach the pages; mails link to it, and with https cookies ask for it."""
     trusted_proxies: int = Field(default=0, ge=0)

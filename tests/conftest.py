@@ -11,6 +11,8 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 # Nothing that a test sends may reach a broker that happens to run; set before core reads it.
 os.environ["LETHE_BROKER_URL"] = "redis://127.0.0.1:1/0"
+# Tests look again at once after they changed something.
+os.environ["LETHE_BOARD_AGE_S"] = "0"
 # All tests come from one address; those of the limits set limits.
 os.environ |= {f"LETHE_{what}_PER_MINUTE": "0" for what in ("READS", "WRITES", "UPLOADS", "STRANGERS")}
 

@@ -3,7 +3,7 @@
 import base64
 import re
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -53,7 +53,11 @@ def plant(client, make_competition, make_participant):
             submissions.record_score(session, ids[0], Score(**_numbers()))
             session.execute(update(Score).values(artifact_sha256=artifact, report_sha256=report))
         parameters = {"competition": ["faces"], "phase": ["check", "feedback"]}
-        return Planted(owner, parameters | {"submission_id": [str(one) for one in ids]})
+        parameters["submission_id"] = [str(one) for one in ids]
+        with db.reading() as session:
+            parameters["team_id"] = [str(submissions.find(session, ids[0]).team_id)]
+        parameters["webhook_id"] = [str(uuid4())]
+        return Planted(owner, parameters)
 
     return plant
 
