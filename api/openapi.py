@@ -50,6 +50,7 @@ _TAGS = {
     "exports": "What organizers take home.",
     "health": "Whether the process is alive and can do its work.",
     "leaderboard": "Who stands where, and how that came.",
+    "moderation": "What organizers decide about submissions and quotas: reruns, disqualification, migration.",
     "organizing": "Running a competition: participants, organizers, submissions, quotas, queue.",
     "participants": "Taking part in a competition.",
     "references": "The models that submissions are compared with.",
