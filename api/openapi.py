@@ -51,6 +51,7 @@ _TAGS = {
     "health": "Whether the process is alive and can do its work.",
     "leaderboard": "Who stands where, and how that came.",
     "moderation": "What organizers decide about submissions, and about how much single teams may submit.",
+    "moderation": "What organizers decide about submissions and quotas: reruns, disqualification, migration.",
     "organizing": "Running a competition: participants, organizers, submissions, quotas, queue.",
     "participants": "Taking part in a competition.",
     "references": "The models that submissions are compared with.",

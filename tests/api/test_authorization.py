@@ -56,6 +56,7 @@ WITHIN = {
     "delivery_id": "olga",
     "invitation_id": "ann",
     "member": "ann",
+    "team": "olga",
     "token_id": "ann's browser",
     "user_id": "olga",
 }
@@ -120,8 +121,10 @@ class Walker:
         # A body of the wrong form: who is refused learns nothing of it, who is not has come past the guard.
         options = {} if address.startswith("GET ") else {"json": ["not what any route takes"]}
         self.app.state.reads_end_too = True
-        response = self.ask(address, headers, names, **options)
-        self.app.state.reads_end_too = False
+        try:
+            response = self.ask(address, headers, names, **options)
+        finally:
+            self.app.state.reads_end_too = False
         if response.status_code == 303 and response.headers["Location"].startswith("/sign-in"):
             return 401  # as pages say it
         return IN if response.status_code == Admitted.status else response.status_code

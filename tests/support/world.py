@@ -109,6 +109,7 @@ def _things(session: Session, competition: Competition, owner: User, friend: Use
         "participant_id": str(part.id),
         "invitation_id": str(invitation.id),
         "member": owner.name,
+        "team": str(part.team_id),
         "user_id": str(owner.id),
         "webhook_id": str(webhook.id),
         "delivery_id": str(delivery.id),
