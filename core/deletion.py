@@ -40,10 +40,8 @@ def delete_account(user: User, *, password: str) -> None:
     signing_in.verify(user, password)
     with transaction() as session:
         # In one order, so that two admins who go at once do not both find the other still there.
-        admins = (
-            select(User).where(or_(User.is_admin, User.id == user.id)).order_by(User.id).with_for_update()
-        )
-        locked = {one.id: one for one in session.scalars(admins)}
+        concerned = select(User).where(or_(User.is_admin, User.id == user.id)).order_by(User.id)
+        locked = {one.id: one for one in session.scalars(concerned.with_for_update())}
         account = locked[user.id]
         if account.is_admin and len(locked) == 1:
             raise LastAdminError("You are the only admin. Make somebody else one first.")
