@@ -16,7 +16,9 @@ from api.pages import (
     documentation,
     entrance,
     openid,
+    organize,
     organize_bundle,
+    organize_records,
 )
 from api.pages import routes as page_routes
 from api.routes import (
@@ -77,7 +79,9 @@ _PAGES = (
     documentation,
     entrance,
     openid,
+    organize,
     organize_bundle,
+    organize_records,
     page_routes,
 )
 _STATIC = Path(pages.__file__).parent / "static"

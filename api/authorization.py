@@ -57,6 +57,7 @@ _V1 = "/api/v1"
 _COMPETITION = f"{_V1}/competitions/{{competition}}"
 _PHASE = f"{_COMPETITION}/phases/{{phase}}"
 _SUBMISSION = f"{_V1}/submissions/{{submission_id}}"
+_ORGANIZE = "/competitions/{competition}/organize"
 _WEBHOOK = f"{_COMPETITION}/webhooks/{{webhook_id}}"
 _TEAM = f"{_V1}/teams/{{team_id}}"
 
@@ -156,6 +157,26 @@ TABLE: dict[str, Rule] = {
     f"DELETE {_SUBMISSION}/selection": _changes,
     "GET /competitions/{competition}": _anyone,
     "POST /competitions/{competition}/join": _submits,
+    f"GET {_ORGANIZE}": _organizer,
+    f"POST {_ORGANIZE}/phases/{{phase}}/references": _organizer,
+    f"POST {_ORGANIZE}/phases/{{phase}}/publish": _organizer,
+    f"POST {_ORGANIZE}/phases/{{phase}}/quotas/{{team}}": _organizer,
+    f"POST {_ORGANIZE}/organizers": _organizer,
+    f"POST {_ORGANIZE}/organizers/{{user_id}}/remove": _organizer,
+    f"GET {_ORGANIZE}/participants": _organizer,
+    f"POST {_ORGANIZE}/participants/{{participant_id}}/{{action}}": _organizer,
+    f"GET {_ORGANIZE}/submissions": _organizer,
+    f"POST {_ORGANIZE}/submissions/{{submission_id}}/{{action}}": _organizer,
+    f"GET {_ORGANIZE}/teams": _organizer,
+    f"GET {_ORGANIZE}/queue": _organizer,
+    f"GET {_ORGANIZE}/announcements": _organizer,
+    f"POST {_ORGANIZE}/announcements": _organizer,
+    f"GET {_ORGANIZE}/webhooks": _organizer,
+    f"POST {_ORGANIZE}/webhooks": _organizer,
+    f"GET {_ORGANIZE}/webhooks/{{webhook_id}}": _organizer,
+    f"POST {_ORGANIZE}/webhooks/{{webhook_id}}/{{action}}": _organizer,
+    f"POST {_ORGANIZE}/webhooks/{{webhook_id}}/deliveries/{{delivery_id}}/redeliver": _organizer,
+    f"GET {_ORGANIZE}/audit": _organizer,
     "GET /competitions/{competition}/organize/bundle": _organizer,
     "POST /competitions/{competition}/organize/bundle": _organizer,
     "POST /competitions/{competition}/organize/bundle/apply": _organizer,

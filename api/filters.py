@@ -1,9 +1,10 @@
 """What a list is asked for in its address: filters, checked, as the core takes them."""
 
+import re
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, status
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator, StringConstraints
 
 from api import paging, problems
 from core.admission import ParticipantFilter
@@ -20,13 +21,33 @@ LISTED: dict[int | str, dict[str, Any]] = {
 
 # No database holds the character 0.
 Letters = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
-_Moment = Annotated[AwareDatetime | None, Query(description="With a zone: `2026-01-31T12:00:00Z`.")]
-_Flag = Annotated[bool | None, Query()]
 
 
-def _participants(
-    state: ParticipantState | None = None, name: Letters = "", team: Letters = ""
-) -> ParticipantFilter:
+def _none_if_empty(value: object) -> object:
+    """A form sends a field that was left alone as an empty one."""
+    return None if value == "" else value
+
+
+def _beginning_of_day(value: object) -> object:
+    """A form sends a day, which here is one of UTC."""
+    is_day = isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)
+    return f"{value}T00:00:00Z" if is_day else _none_if_empty(value)
+
+
+_Moment = Annotated[
+    AwareDatetime | None,
+    BeforeValidator(_beginning_of_day),
+    Query(description="`2026-01-31T12:00:00Z`, with a zone, or a day of UTC."),
+]
+_Flag = Annotated[bool | None, BeforeValidator(_none_if_empty), Query()]
+_Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
+_Phase = Annotated[_Slug | None, BeforeValidator(_none_if_empty), Query()]
+_Standing = Annotated[ParticipantState | None, BeforeValidator(_none_if_empty), Query()]
+_State = Annotated[SubmissionState | None, BeforeValidator(_none_if_empty), Query()]
+_Verdict = Annotated[Verdict | None, BeforeValidator(_none_if_empty), Query()]
+
+
+def _participants(state: _Standing = None, name: Letters = "", team: Letters = "") -> ParticipantFilter:
     return ParticipantFilter(state, name, team)
 
 
@@ -42,10 +63,10 @@ def _events(
 
 def _submissions(  # noqa: PLR0913  # one parameter for each filter
     *,
-    phase: Annotated[str | None, Query(pattern=r"^[a-z0-9-]{1,64}$")] = None,
+    phase: _Phase = None,
     team: Letters = "",
-    state: SubmissionState | None = None,
-    verdict: Verdict | None = None,
+    state: _State = None,
+    verdict: _Verdict = None,
     disqualified: _Flag = None,
     superseded: _Flag = None,
     since: _Moment = None,

@@ -40,6 +40,12 @@ _SCHEMES = {
     },
 }
 _TAGS = {
+    "administration": "The installation as a whole, for admins.",
+    "announcements": "What organizers told everybody who takes part.",
+    "audit": "Who did what: only ever added to.",
+    "moderation": "What organizers decide about submissions and teams.",
+    "organizing": "Who takes part, what was submitted, and the work under way.",
+    "webhooks": "Addresses of organizers that are told of events, signed.",
     "accounts": "Registering, signing in, and what belongs to an account: sessions and tokens.",
     "administration": "Accounts and the work of all competitions, for admins.",
     "announcements": "What organizers tell all participants.",

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from core import paging
-from core.lifecycle import SubmissionState, Verdict
+from core.lifecycle import ENDED, SubmissionState, Verdict
 from core.models import Phase, Score, Submission, Team, User
 from core.paging import Listed, Page
 
@@ -66,6 +66,12 @@ def search_ids(session: Session, competition_id: UUID, wanted: SubmissionFilter)
     """Return the ids of all submissions that are wanted, oldest first."""
     query = _query(select(Submission.id), competition_id, wanted)
     return list(session.scalars(query.order_by(Submission.created_at, Submission.id)))
+
+
+def count_under_way(session: Session, phase_id: UUID) -> int:
+    """Return how many submissions of a phase have not ended yet."""
+    under_way = select(func.count()).where(Submission.phase_id == phase_id, Submission.state.not_in(ENDED))
+    return session.scalars(under_way).one()
 
 
 def _query(query: Select[Any], competition_id: UUID, wanted: SubmissionFilter) -> Select[Any]:
