@@ -42,7 +42,7 @@ NOT_THERE = {
     "GET /api/v1/competitions/{competition}/logo": 404,  # has none
     "GET /api/v1/competitions/{competition}/phases/{phase}/results": 404,  # not published
     "GET /sign-in/openid": 404,  # no provider is set up
-    "GET /sign-in/openid/callback": 502,  # none asked for this
+    "GET /sign-in/openid/callback": 400,  # none asked for this
     "GET /reset/{token}": 410,  # the mail's link was never sent
     "GET /confirm/{token}": 410,
     "GET /readyz": 503,  # its broker has no worker

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from core import accounts, competitions, db, invitations, sessions, teams, tokens
+from core import accounts, competitions, db, invitations, organizers, sessions, teams, tokens
 from core.access import Scope
 from core.bundle.spec import CompetitionSpec
 from core.lifecycle import PhaseState, SubmissionState, Verdict
@@ -82,7 +82,7 @@ def _competition(session: Session, slug: str, organizer: User, *, published: boo
     ]
     spec = {"version": 2, "slug": slug, "title": slug.title(), "published": published, "phases": phases}
     made = competitions.create(session, CompetitionSpec.model_validate(spec))
-    accounts.make_organizer(session, organizer, made)
+    organizers.add(session, None, made, organizer.name)
     for phase in made.phases:
         phase.state = PhaseState.READY
     session.flush()
