@@ -21,6 +21,7 @@ from core import (
     teams,
 )
 from core.errors import CancellationRefusedError, NotFoundError
+from core.inert import storable
 from core.lifecycle import ENDED, SubmissionState, Verdict, check_transition
 from core.models import IdempotencyKey, Phase, Run, Score, Shard, Submission, User, Work, utc_now
 from core.storage import storage
@@ -210,8 +211,8 @@ def record_run(session: Session, submission_id: UUID, run_index: int, result: Ru
             submission_id=submission_id,
             run_index=run_index,
             verdict=result.verdict,
-            message=_storable(result.message)[:_MAX_MESSAGE_CHARACTERS],
-            log=_storable(result.log) if submission.phase.show_logs else "",
+            message=storable(result.message)[:_MAX_MESSAGE_CHARACTERS],
+            log=storable(result.log) if submission.phase.show_logs else "",
             evaluation_sha256=result.evaluation_sha256,
             sandbox=result.sandbox,
             seconds=result.seconds,
@@ -219,7 +220,7 @@ def record_run(session: Session, submission_id: UUID, run_index: int, result: Ru
     )
     session.flush()
     if result.verdict is not Verdict.OK:
-        message = f"Run {run_index}: {_storable(result.message)}"[:_MAX_MESSAGE_CHARACTERS]
+        message = f"Run {run_index}: {storable(result.message)}"[:_MAX_MESSAGE_CHARACTERS]
         fail(session, submission, verdict=result.verdict, message=message)
     elif runs.count_runs(session, submission_id) == submission.phase.n_models:
         _move(submission, SubmissionState.SCORING)
@@ -276,11 +277,6 @@ def give_up(session: Session, submission_id: UUID) -> None:
     if submission.state not in ENDED:
         message = "Lethe could not run this submission. It does not count; upload it again later."
         fail(session, submission, verdict=Verdict.PLATFORM_ERROR, message=message)
-
-
-def _storable(text: str) -> str:
-    """Replace what a database cannot hold: participants choose this text."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 def lock(session: Session, submission_id: UUID) -> Submission:

@@ -62,7 +62,7 @@ def test_daily_quota_resets_at_midnight_utc_and_says_so() -> None:
         with pytest.raises(QuotaExceededError):
             upload("ann", 3)
         clock.shift(timedelta(microseconds=1))
-        upload("ann", 3)
+        upload("ann", 3)  # at midnight exactly
         assert _usage(last).per_day == quotas.Allowance(2, 1, datetime(2023, 7, 5, tzinfo=UTC))
 
 
