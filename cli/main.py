@@ -16,6 +16,7 @@ from cli.dataset import dataset_app
 from cli.dataset_import import import_app
 from cli.endings import clear_errors, fail
 from cli.files import new_file
+from cli.organize import organize_app
 from cli.references import references_app
 from cli.supervisor import WORKER, InstallationError, Supervisor
 from cli.tables import leaderboard_table, progress_line, rescoring_line
@@ -29,6 +30,7 @@ sandbox_app = typer.Typer(help="The sandbox of this machine's worker.", no_args_
 app.add_typer(sandbox_app, name="sandbox")
 app.add_typer(references_app, name="references")
 app.add_typer(competition_app, name="competition")
+app.add_typer(organize_app, name="organize")
 dataset_app.add_typer(import_app, name="import")
 app.add_typer(dataset_app, name="dataset")
 for command in (accounts.create_user, accounts.password_link, accounts.login, accounts.logout):

@@ -16,7 +16,7 @@ MAX_RETRIES = 8
 """How often what did not arrive is tried again before it is given up."""
 
 _FIRST_DELAY = timedelta(seconds=30)
-_FACTOR = 3  # 30 s, 90 s, … 18 h: a day and a quarter in all
+_FACTOR = 3  # 30 s, 90 s, … 18 h: 27 h in all
 _CLAIM = timedelta(minutes=5)  # longer than one attempt takes
 _MAX_PROBLEM = 500
 
