@@ -152,6 +152,16 @@ def test_dataset_that_is_not_there_or_not_whole_is_refused(client, olga, dataset
     assert words in response.json()["detail"]
 
 
+def test_dataset_whose_parts_are_not_its_manifests_is_refused(client, olga, tmp_path):
+    folder = write_bundle(make_bundle(), tmp_path / "faces")
+    parts = {f"data/{path.name}": path.read_bytes() for path in folder.iterdir()}
+    parts["data/secret.safetensors"] += b"\0"
+    document = _document(phases=[{**_PHASE, "dataset": {"kind": "bundle", "path": "data"}}])
+    response = client.post(ALL, headers=olga.headers, **_sent(document, **parts))
+    assert response.status_code == 422
+    assert "data: the secret part is not the manifest's" in response.json()["detail"]
+
+
 def test_export_can_be_sent_back_and_changes_nothing(client, made, oscar):
     exported = client.get(BUNDLE, headers=oscar.headers)
     assert exported.headers["content-type"] == "application/zip"
