@@ -72,4 +72,6 @@ def _page(
         changes=changes,
         sent_sha256=sent_sha256,
         problem=problem,
+        message=None,
+        following=None,
     )
