@@ -1,7 +1,6 @@
 """A phase and submissions that need no training: what their models do is drawn, and stored as if measured."""
 
 from functools import cache
-from uuid import UUID
 
 import numpy as np
 from sqlalchemy import update
@@ -26,8 +25,12 @@ SANDBOX = "docker sha256:" + "5" * 64
 
 def make_measured_phase(*, n_models: int = 4) -> Phase:
     """Create a phase all of whose own models are measured; its baselines are enqueued."""
-    phase = make_phase(ready=False, n_models=n_models, dataset={"kind": "synthetic", **FACES})
-    bundle = _draw_faces()
+    return measure(make_phase(ready=False, n_models=n_models, dataset={"kind": "synthetic", **FACES}))
+
+
+def measure(phase: Phase) -> Phase:
+    """Store of a phase what its preparation and its references would leave; enqueue its baselines."""
+    bundle = draw_faces(phase)
     packed, put = pack(bundle), storage().put
     architecture, manifest_sha256 = Architecture(width=4).to_dict(), put(packed.manifest)
     plan = Plan.read(dataset=phase.dataset, architecture=architecture, recipe={})
@@ -46,7 +49,7 @@ def make_measured_phase(*, n_models: int = 4) -> Phase:
         )
         references.set_prepared(session, phase.id, prepared)
         for set_index in (REFERENCE_SET, CEILING_SET):
-            for index in range(n_models):
+            for index in range(phase.n_models):
                 evaluation = draw_evaluation(bundle, seed=1000 * (set_index + 1) + index)
                 model = ReferenceModel(
                     reference_key=key,
@@ -68,8 +71,23 @@ def make_run_submission(phase: Phase, *, user: str = "ann", comment: str = "") -
     with db.transaction() as session:
         session.execute(update(Shard).where(Shard.submission_id == submission.id).values(done=True))
     for run_index in range(phase.n_models):
-        _record_run(submission.id, run_index, seed=int(submission.source_sha256[:8], 16) + run_index)
+        record_run(submission, phase, run_index)
     return submission
+
+
+def record_run(submission: Submission, phase: Phase, run_index: int) -> None:
+    """Record that a run has ended well, with what its source leads to: other sources, other models."""
+    seed = int(submission.source_sha256[:8], 16) + run_index
+    evaluation = draw_evaluation(draw_faces(phase), seed=seed)
+    result = RunResult(
+        Verdict.OK,
+        seconds=2.0 + run_index,
+        sandbox=SANDBOX,
+        evaluation_sha256=storage().put(evaluation.to_bytes()),
+    )
+    with db.transaction() as session:
+        submissions.begin(session, submission.id)
+        submissions.record_run(session, submission.id, run_index, result)
 
 
 def draw_evaluation(bundle: Bundle, *, seed: int) -> Evaluation:
@@ -91,19 +109,11 @@ def draw_evaluation(bundle: Bundle, *, seed: int) -> Evaluation:
     )
 
 
+def draw_faces(phase: Phase) -> Bundle:
+    """Draw the faces of a phase; another seed draws other people."""
+    return _draw(phase.dataset.get("seed", 0))
+
+
 @cache
-def _draw_faces() -> Bundle:
-    return render(SyntheticFaces(**FACES))
-
-
-def _record_run(submission_id: UUID, run_index: int, *, seed: int) -> None:
-    evaluation = draw_evaluation(_draw_faces(), seed=seed)
-    result = RunResult(
-        Verdict.OK,
-        seconds=2.0 + run_index,
-        sandbox=SANDBOX,
-        evaluation_sha256=storage().put(evaluation.to_bytes()),
-    )
-    with db.transaction() as session:
-        submissions.begin(session, submission_id)
-        submissions.record_run(session, submission_id, run_index, result)
+def _draw(seed: int) -> Bundle:
+    return render(SyntheticFaces(**FACES, seed=seed))
