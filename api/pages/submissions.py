@@ -115,9 +115,7 @@ def _closed_because(phase: Phase) -> str | None:
     return None
 
 
-def _refused(
-    request: Request, submission: Submission, viewer: Viewer, problem: ParticipantError
-) -> Response:
+def _refused(request: Request, submission: Submission, viewer: Viewer, problem: ParticipantError) -> Response:
     with transaction() as session:
         return _page(request, submissions.find(session, submission.id), viewer, session, problem)
 

@@ -64,6 +64,7 @@ WITHIN = {
 GLOBAL = {
     "competition", "phase", "submission_id", "team_id",  # the guard's: the walk asks for them as strangers
     "token",  # of a mail, a secret
+    "action",  # a word
 }  # fmt: skip
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/competitions/{competition}/participants/{participant_id}/ban": {"reason": "why"},

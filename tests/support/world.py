@@ -106,6 +106,7 @@ def _things(session: Session, competition: Competition, owner: User, friend: Use
         "phase": "check",
         "submission_id": str(_submission(session, competition, "check", owner, 0.25).id),
         "team_id": str(part.team_id),
+        "action": "approve",
         "participant_id": str(part.id),
         "invitation_id": str(invitation.id),
         "member": owner.name,
