@@ -318,6 +318,8 @@ def _look_up(session: Session, names: dict[str, str], principal: Principal | Non
         competition = phase.competition
     elif "competition" in names:
         competition = competitions.find_competition(session, _slug(names["competition"]))
+    if competition is not None and names.get("competition", competition.slug) != competition.slug:
+        raise NotFoundError(_NOTHING)  # the object is of another competition than the address says
     organizes = (
         principal is not None
         and competition is not None
