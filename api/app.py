@@ -21,6 +21,8 @@ from api.pages import (
     organize_records,
 )
 from api.pages import routes as page_routes
+from api.pages import submissions as submission_pages
+from api.pages import teams as team_pages
 from api.routes import (
     accounts,
     administration,
@@ -83,6 +85,8 @@ _PAGES = (
     organize_bundle,
     organize_records,
     page_routes,
+    submission_pages,
+    team_pages,
 )
 _STATIC = Path(pages.__file__).parent / "static"
 

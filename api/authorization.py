@@ -180,6 +180,17 @@ TABLE: dict[str, Rule] = {
     "GET /competitions/{competition}/organize/bundle": _organizer,
     "POST /competitions/{competition}/organize/bundle": _organizer,
     "POST /competitions/{competition}/organize/bundle/apply": _organizer,
+    # Rules: pages
+    "GET /competitions/{competition}/team": _signed_in,
+    "POST /competitions/{competition}/team": _submits,
+    "POST /competitions/{competition}/team/invitations": _submits,
+    "POST /competitions/{competition}/team/invitations/{invitation_id}": _submits,
+    "POST /competitions/{competition}/team/leave": _submits,
+    "GET /competitions/{competition}/phases/{phase}/submissions": _signed_in,
+    "POST /competitions/{competition}/phases/{phase}/submissions": _submits,
+    "GET /submissions/{submission_id}": _member,
+    "POST /submissions/{submission_id}/cancel": _changes_or_organizes,
+    "POST /submissions/{submission_id}/selection": _changes,
     # Pages
     "GET /": _anyone,
     "GET /docs": _anyone,

@@ -74,6 +74,14 @@ class Client:
         """Return the state of a submission of this user."""
         return self._ask("GET", f"/submissions/{submission_id}")
 
+    def cancel(self, submission_id: str) -> dict[str, Any]:
+        """Cancel a submission of this user's team and return it."""
+        return self._ask("POST", f"/submissions/{submission_id}/cancel")
+
+    def select(self, submission_id: str, *, undo: bool) -> dict[str, Any]:
+        """Select a submission of this user's team, or take that back, and return it."""
+        return self._ask("DELETE" if undo else "PUT", f"/submissions/{submission_id}/selection")
+
     def events(self, submission_id: str) -> Iterator[dict[str, Any]]:
         """Yield the state of a submission of this user, now and at every change, until it has ended.
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import migrations
-from cli import accounts, phase_bundles, selftest
+from cli import accounts, phase_bundles, selftest, taking_part
 from cli import demo as demo_
 from cli.client import Client
 from cli.competition import competition_app
@@ -33,8 +33,11 @@ app.add_typer(competition_app, name="competition")
 app.add_typer(organize_app, name="organize")
 dataset_app.add_typer(import_app, name="import")
 app.add_typer(dataset_app, name="dataset")
+app.add_typer(taking_part.team_app, name="team")
 for command in (accounts.create_user, accounts.password_link, accounts.login, accounts.logout):
     app.command()(command)
+for doing in (taking_part.join, taking_part.submissions, taking_part.cancel, taking_part.select):
+    app.command()(doing)
 
 _Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; another free one if it is taken.")]
 _File = Annotated[Path, typer.Argument(help="A .py, .ipynb or .zip.", exists=True, dir_okay=False)]

@@ -149,4 +149,5 @@ def _page(
         and selection.most_selected(session, phase) > 0,
         most=selection.most_selected(session, phase),
         problem=problem,
+        message="",
     )

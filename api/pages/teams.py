@@ -133,4 +133,5 @@ def _page(
         leads=roster is not None and roster.team.captain_id == user.id,
         may_change=deadline is None or utc_now() < deadline,
         problem=problem,
+        message="",
     )

@@ -180,7 +180,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 2), index=st.integers(0, 30), selected=st.booleans())
     def repeated_walk(self, number: int, index: int, *, selected: bool) -> None:
-        """What chance alone seldom gets to: finished, run again to its end, and sent again."""
+        """What chance seldom gets to: a submission is finished, run again to its end, and sent again."""
         self.whole_walk(index)
         if selected:
             self.select(index)
