@@ -166,7 +166,7 @@ TABLE: dict[str, Rule] = {
     f"GET {_ORGANIZE}/participants": _organizer,
     f"POST {_ORGANIZE}/participants/{{participant_id}}/{{action}}": _organizer,
     f"GET {_ORGANIZE}/submissions": _organizer,
-    f"POST {_ORGANIZE}/submissions/{{submission_id}}/{{action}}": _organizer,
+    f"POST {_ORGANIZE}/submissions/{{chosen}}/{{action}}": _organizer,
     f"GET {_ORGANIZE}/teams": _organizer,
     f"GET {_ORGANIZE}/queue": _organizer,
     f"GET {_ORGANIZE}/announcements": _organizer,

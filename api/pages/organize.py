@@ -13,7 +13,6 @@ from api.dependencies import (
     CurrentUser,
     NamedCompetition,
     NamedPhase,
-    NamedSubmission,
     ReadingSession,
     WritingSession,
 )
@@ -204,24 +203,26 @@ def show_submissions(
     )
 
 
-@router.post("/submissions/{submission_id}/{action}")
+@router.post("/submissions/{chosen}/{action}")
 def decide_submission(
-    submission: NamedSubmission,
+    competition: NamedCompetition,
+    chosen: UUID,
     action: Ruling,
     user: CurrentUser,
     session: WritingSession,
     reason: _Reason = "",
 ) -> Response:
     """Run a submission again, cancel it, disqualify it, or take that back."""
+    found = submission_search.find(session, competition.id, chosen)
     if action is Ruling.RERUN:
-        reruns.rerun(session, submission.id, actor=user, reason=reason)
+        reruns.rerun(session, found.id, actor=user, reason=reason)
     elif action is Ruling.CANCEL:
-        submissions.cancel(session, submission.id, actor=user, reason=reason)
+        submissions.cancel(session, found.id, actor=user, reason=reason)
     elif action is Ruling.RESTORE:
-        reruns.restore(session, submission.id, actor=user, reason=reason)
+        reruns.restore(session, found.id, actor=user, reason=reason)
     else:
-        reruns.disqualify(session, submission.id, actor=user, reason=_needed(reason))
-    return back(submission.phase.competition, "/submissions", done=action)
+        reruns.disqualify(session, found.id, actor=user, reason=_needed(reason))
+    return back(competition, "/submissions", done=action)
 
 
 @router.get("/teams")

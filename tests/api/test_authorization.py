@@ -52,6 +52,7 @@ NOT_THERE = {
 # admitted to the address, and yet must not reach what belongs elsewhere. Bodies where the route needs one.
 WITHIN = {
     "participant_id": "olga",
+    "chosen": "olga",
     "webhook_id": "olga",
     "delivery_id": "olga",
     "invitation_id": "ann",

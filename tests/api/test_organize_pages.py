@@ -9,7 +9,17 @@ from sqlalchemy import select
 
 from core import competitions, db, teams, webhooks
 from core.lifecycle import ParticipantState
-from core.models import AuditEvent, Mail, Organizer, Participant, Submission, TeamQuota, User, Webhook
+from core.models import (
+    AuditEvent,
+    Competition,
+    Mail,
+    Organizer,
+    Participant,
+    Submission,
+    TeamQuota,
+    User,
+    Webhook,
+)
 from tests.support.api import Participant as Somebody
 from tests.support.api import add_finished, register, sign_in
 
@@ -186,3 +196,19 @@ def test_long_lists_have_a_next_page(
     following = client.get(f"{BASE}/participants{found[1].replace('&amp;', '&')}").text
     assert ">ann</th>" in following
     assert "Next page" not in following
+
+
+def test_submission_is_found_in_its_own_competition_alone(
+    client: TestClient, token: str, ada: Somebody
+) -> None:
+    one = add_finished(ada.user, "check", 0.1)
+    with db.transaction() as session:
+        oscar = session.scalars(select(User).where(User.name == "oscar")).one()
+        other = Competition(slug="other", title="Other")
+        session.add(other)
+        session.flush()
+        session.add(Organizer(competition_id=other.id, user_id=oscar.id))
+    address = f"/competitions/other/organize/submissions/{one.id}/disqualify"
+    answer = client.post(address, data={"csrf_token": token, "reason": "x"})
+    assert answer.status_code == 404
+    assert _actions() == []

@@ -101,10 +101,12 @@ def _things(session: Session, competition: Competition, owner: User, friend: Use
     session.add(delivery)
     token = tokens.create(session, owner, name=f"in {competition.slug}", scopes={Scope.READ})
     session.flush()
+    submission_id = str(_submission(session, competition, "check", owner, 0.25).id)
     return {
         "competition": competition.slug,
         "phase": "check",
-        "submission_id": str(_submission(session, competition, "check", owner, 0.25).id),
+        "submission_id": submission_id,
+        "chosen": submission_id,
         "team_id": str(part.team_id),
         "action": "approve",
         "participant_id": str(part.id),
