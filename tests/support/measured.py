@@ -110,10 +110,10 @@ def draw_evaluation(bundle: Bundle, *, seed: int) -> Evaluation:
 
 
 def draw_faces(phase: Phase) -> Bundle:
-    """Draw the faces of a phase; another seed draws other people."""
-    return _draw(phase.dataset.get("seed", 0))
+    """Draw the faces of a phase, whose dataset is synthetic."""
+    return _draw(**{name: value for name, value in phase.dataset.items() if name != "kind"})
 
 
 @cache
-def _draw(seed: int) -> Bundle:
-    return render(SyntheticFaces(**FACES, seed=seed))
+def _draw(**faces: int) -> Bundle:
+    return render(SyntheticFaces(**faces))
