@@ -1,7 +1,6 @@
 """The page of one's team in a competition: its name, its members, and invitations."""
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
@@ -21,21 +20,6 @@ router = APIRouter(
 )
 
 _Line = Annotated[str, Form(max_length=200)]
-
-
-class Answer(StrEnum):
-    """What a captain says to an invitation, or takes back."""
-
-    ACCEPT = "accept"
-    DECLINE = "decline"
-    WITHDRAW = "withdraw"
-
-
-_SAY: dict[Answer, Callable[[Session, Competition, UUID, User], object]] = {
-    Answer.ACCEPT: invitations.accept,
-    Answer.DECLINE: invitations.decline,
-    Answer.WITHDRAW: invitations.withdraw,
-}
 
 
 @router.get("")
@@ -71,19 +55,40 @@ def invite_on_page(
     return _carry_out(request, competition, user, change)
 
 
-@router.post("/invitations/{invitation_id}")
-def answer_invitation(
-    request: Request,
-    competition: NamedCompetition,
-    user: CurrentUser,
-    invitation_id: UUID,
-    answer: Annotated[Answer, Form()],
+@router.post("/invitations/{invitation_id}/accept")
+def accept_on_page(
+    request: Request, competition: NamedCompetition, user: CurrentUser, invitation_id: UUID
 ) -> Response:
-    """Accept, decline or withdraw an invitation."""
-    say = _SAY[answer]
-    return _carry_out(
-        request, competition, user, lambda session: say(session, competition, invitation_id, user)
-    )
+    """Become part of a team, for good."""
+
+    def change(session: Session) -> None:
+        invitations.accept(session, competition, invitation_id, user)
+
+    return _carry_out(request, competition, user, change)
+
+
+@router.post("/invitations/{invitation_id}/decline")
+def decline_on_page(
+    request: Request, competition: NamedCompetition, user: CurrentUser, invitation_id: UUID
+) -> Response:
+    """Decline an invitation."""
+
+    def change(session: Session) -> None:
+        invitations.decline(session, competition, invitation_id, user)
+
+    return _carry_out(request, competition, user, change)
+
+
+@router.post("/invitations/{invitation_id}/withdraw")
+def withdraw_on_page(
+    request: Request, competition: NamedCompetition, user: CurrentUser, invitation_id: UUID
+) -> Response:
+    """Take an invitation back."""
+
+    def change(session: Session) -> None:
+        invitations.withdraw(session, competition, invitation_id, user)
+
+    return _carry_out(request, competition, user, change)
 
 
 @router.post("/leave")

@@ -152,7 +152,7 @@ def test_page_of_a_team_does_all_of_it_without_scripts(client, competition, ada,
     assert (refused.status_code, "Nobody called `nobody`" in refused.text) == (404, True)
     invitation = client.get(f"{FACES}/invitations", headers=bob.headers).json()["invitations"][0]["id"]
     assert "invites you" in client.get(PAGE, headers=bob.headers).text
-    assert "Remove bob" not in send(bob, f"/invitations/{invitation}", answer="accept").text
+    assert "Remove bob" not in send(bob, f"/invitations/{invitation}/accept").text
     assert "Remove bob" in client.get(PAGE, headers=ada.headers).text
     assert "Make it a team" in send(bob, "/leave", member="bob").text
     assert client.get(PAGE, follow_redirects=False).headers["location"].startswith("/sign-in")
