@@ -59,9 +59,20 @@ class Client:
         """Return the state of a phase."""
         return self._ask("GET", f"/competitions/{competition}/phases/{phase}")
 
-    def leaderboard(self, competition: str, phase: str) -> dict[str, Any]:
-        """Return the leaderboard of a phase."""
-        return self._ask("GET", f"/competitions/{competition}/phases/{phase}/leaderboard")
+    def leaderboard(self, competition: str, phase: str, *, whole: bool = False) -> dict[str, Any]:
+        """Return the first page of the leaderboard of a phase, or with `whole` all of its rows."""
+        address = f"/competitions/{competition}/phases/{phase}/leaderboard"
+        response = self._request("GET", address)
+        board = _object(response)
+        while whole and "next" in response.links:
+            following = response.links["next"]["url"].removeprefix("/api/v1")
+            response = self._request("GET", following)
+            board["rows"] += _object(response)["rows"]
+        return board
+
+    def leaderboard_csv(self, competition: str, phase: str) -> str:
+        """Return the whole leaderboard of a phase as CSV."""
+        return self._request("GET", f"/competitions/{competition}/phases/{phase}/leaderboard.csv").text
 
     def submit(self, competition: str, phase: str, path: Path) -> dict[str, Any]:
         """Upload a file and return the submission."""

@@ -20,7 +20,7 @@ from cli.organize import organize_app
 from cli.references import references_app
 from cli.supervisor import WORKER, InstallationError, Supervisor
 from cli.tables import leaderboard_table, progress_line, rescoring_line
-from cli.terminal import LOCAL_URL, Token, Url, console
+from cli.terminal import LOCAL_URL, MaybeToken, Token, Url, console
 from core import competitions, db, references, rescoring
 from core.inert import inert
 from core.limits import limits_of
@@ -132,10 +132,28 @@ def logs(submission_id: str, *, token: Token, url: Url = LOCAL_URL) -> None:
 
 
 @app.command()
-def leaderboard(competition: str, phase: str, url: Url = LOCAL_URL) -> None:
+def leaderboard(
+    competition: str,
+    phase: str,
+    *,
+    all_: Annotated[bool, typer.Option("--all", help="Print all rows, not the first page alone.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print all rows as CSV instead.")] = False,
+    token: MaybeToken,
+    url: Url = LOCAL_URL,
+) -> None:
     """Print a leaderboard."""
     with clear_errors():
-        console.print(leaderboard_table(Client(url).leaderboard(competition, phase)))
+        client = Client(url, token or None)
+        if csv:
+            typer.echo(client.leaderboard_csv(competition, phase), nl=False)
+            return
+        board = client.leaderboard(competition, phase, whole=all_)
+        console.print(leaderboard_table(board))
+        if board["notice"]:
+            console.print(board["notice"], markup=False, highlight=False)
+        n_more = (board["n_teams"] or 0) - len(board["rows"])
+        if n_more > 0 and board["visibility"] == "public":
+            console.print(f"and {n_more} more; --all prints them")
 
 
 @app.command()

@@ -12,8 +12,9 @@ from core.inert import inert
 if TYPE_CHECKING:  # faces are loaded when they are used
     from faces.inspection import SplitFacts
 
-_COLUMNS = ("#", "participant", "submission", "score", "95 %", "F", "retain", "test", "s/run")
+_COLUMNS = ("#", "team", "submission", "score", "95 %", "F", "retain", "test", "s/run")
 _TIE = "≈"
+_SCORE_DECIMALS = 4
 
 
 def leaderboard_table(board: dict[str, Any]) -> Table:
@@ -26,21 +27,36 @@ def leaderboard_table(board: dict[str, Any]) -> Table:
     every = [*board["rows"], *board["baselines"]]
     others = sorted({version for row in every for version in row["scores"]} - {board["scoring_version"]})
     for column in (*_COLUMNS, *others):
-        left = column in {"participant", "submission", "95 %"}
+        left = column in {"team", "submission", "95 %"}
         justify: Literal["left", "right"] = "left" if left else "right"
         table.add_column(column, justify=justify, overflow="fold", no_wrap=column == "95 %")
+    decimals = _decimals(board)
     for row in board["rows"]:
-        who = (str(row["rank"]), escape(row["participant"]), escape(row["filename"]))
-        tied = row["rank"] > 1 and row["tied_with_leader"]
+        rank = "" if row["rank"] is None else str(row["rank"])
+        tied = row["rank"] != 1 and bool(row["tied_with_leader"])
         table.add_row(
-            *who, *_numbers(row["score"], tied=tied), f"{row['mean_run_seconds']:.1f}", *_beside(row, others)
+            rank,
+            escape(row["team"]),
+            escape(row["filename"]),
+            *_numbers(row["score"], decimals, tied=tied),
+            f"{row['mean_run_seconds']:.1f}",
+            *_beside(row, others, decimals),
         )
         if tied:
             table.caption = f"{_TIE} the difference to the first may be chance"
     table.add_section()
     for row in board["baselines"]:
-        table.add_row("", "", row["name"], *_numbers(row["score"]), "", *_beside(row, others), style="dim")
+        seconds = "" if row["mean_run_seconds"] is None else f"{row['mean_run_seconds']:.1f}"
+        numbers = _numbers(row["score"], decimals)
+        beside = _beside(row, others, decimals)
+        table.add_row("", "", escape(row["name"]), *numbers, seconds, *beside, style="dim")
     return table
+
+
+def _decimals(board: dict[str, Any]) -> int:
+    """Return how many decimals scores have here: never more than the phase shows."""
+    shown = board["score_decimals"]
+    return _SCORE_DECIMALS if shown is None else min(shown, _SCORE_DECIMALS)
 
 
 def rescoring_line(rescoring: dict[str, Any]) -> str:
@@ -76,18 +92,18 @@ def bundle_table(splits: Sequence["SplitFacts"]) -> Table:
     return table
 
 
-def _numbers(score: dict[str, Any], *, tied: bool = False) -> tuple[str, ...]:
+def _numbers(score: dict[str, Any], decimals: int, *, tied: bool = False) -> tuple[str, ...]:
     low, high = score["final_score_low"], score["final_score_high"]
-    interval = "" if low is None else f"{low:.4f}–{high:.4f}"
+    interval = "" if low is None else f"{low:.{decimals}f}–{high:.{decimals}f}"
     return (
-        f"{score['final_score']:.4f}",
+        f"{score['final_score']:.{decimals}f}",
         f"{interval} {_TIE}" if tied else interval,
-        f"{score['forgetting_quality']:.4f}",
+        f"{score['forgetting_quality']:.{decimals}f}",
         f"{score['retain_accuracy']:.3f}",
         f"{score['test_accuracy']:.3f}",
     )
 
 
-def _beside(row: dict[str, Any], versions: list[str]) -> list[str]:
+def _beside(row: dict[str, Any], versions: list[str], decimals: int) -> list[str]:
     found = [row["scores"].get(version) for version in versions]
-    return ["" if score is None else f"{score['final_score']:.4f}" for score in found]
+    return ["" if score is None else f"{score['final_score']:.{decimals}f}" for score in found]

@@ -22,10 +22,14 @@ def _url(context: typer.Context, parameter: typer.CallbackParam, value: str) -> 
 
 def _token(context: typer.Context, value: str) -> str:
     """Use the token of the installation that the command goes to, and of no other."""
-    token = value or _kept().tokens.get(context.params.get("url", ""), "")
+    token = _maybe_token(context, value)
     if not token and not context.resilient_parsing:
         raise typer.BadParameter("sign in with `lethe login`, or give a token with --token or LETHE_TOKEN")
     return token
+
+
+def _maybe_token(context: typer.Context, value: str) -> str:
+    return value or _kept().tokens.get(context.params.get("url", ""), "")
 
 
 def _kept() -> credentials.Credentials:
@@ -52,6 +56,16 @@ Token = Annotated[
         default_factory=str,
         show_default=False,
         callback=_token,
+    ),
+]
+MaybeToken = Annotated[
+    str,
+    typer.Option(
+        help="Your token, for what only some may see; by default the one that `lethe login` keeps, if any.",
+        envvar="LETHE_TOKEN",
+        default_factory=str,
+        show_default=False,
+        callback=_maybe_token,
     ),
 ]
 

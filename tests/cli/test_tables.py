@@ -14,7 +14,7 @@ def _row(rank: int, final_score: float, **changes: Any) -> dict[str, Any]:
     score = numbers(final_score)
     return {
         "rank": rank,
-        "participant": f"p{rank}",
+        "team": f"p{rank}",
         "filename": "submission.py",
         "mean_run_seconds": 1.25,
         "tied_with_leader": False,
@@ -30,8 +30,9 @@ def _board(*rows: dict[str, Any]) -> dict[str, Any]:
         "phase": "check",
         "n_models": 16,
         "scoring_version": OLD,
+        "score_decimals": None,
         "rows": list(rows),
-        "baselines": [{"name": "ceiling", "score": score, "scores": {OLD: score}}],
+        "baselines": [{"name": "ceiling", "mean_run_seconds": None, "score": score, "scores": {OLD: score}}],
     }
 
 
@@ -48,7 +49,7 @@ def _line(printed: str, word: str) -> str:
 
 
 def test_leaderboard_shows_hostile_names_as_text() -> None:
-    printed = _print(_board(_row(1, 0.1, participant="[red]x[/red]", filename="a[/b].py")))
+    printed = _print(_board(_row(1, 0.1, team="[red]x[/red]", filename="a[/b].py")))
     assert "[red]x[/red]" in printed
     assert "a[/b].py" in printed
     assert printed.index("0.1000") < printed.index("ceiling")
@@ -65,6 +66,19 @@ def test_leaderboard_shows_intervals_and_marks_who_is_tied_with_the_first() -> N
     assert "0.1000 0.0900–0.1100 ≈ " in _line(printed, "p2")
     assert [name for name in ("p1", "p2", "p3", "p4") if "≈" in _line(printed, name)] == ["p2"]
     assert "≈ the difference to the first may be chance" in printed
+
+
+def test_leaderboard_has_no_more_decimals_than_the_phase_shows() -> None:
+    board = _board(_row(1, 0.25)) | {"score_decimals": 2}
+    printed = _print(board)
+    assert "0.25 " in _line(printed, "p1")
+    assert "0.2500" not in printed
+    assert "0.2500" in _print(board | {"score_decimals": None})
+
+
+def test_leaderboard_row_without_a_rank_is_the_asker_s_own() -> None:
+    row = _row(1, 0.25) | {"rank": None, "tied_with_leader": None}
+    assert "p1" in _line(_print(_board(row)), "0.2500")
 
 
 def test_leaderboard_without_ties_explains_none() -> None:

@@ -96,15 +96,9 @@ def add_runs(phase: Phase, indices: range) -> None:
     is_sqlite = db.engine().dialect.name == "sqlite"
     new_id = "lower(hex(randomblob(16)))" if is_sqlite else "gen_random_uuid()"
     statement = f"""
-<<<<<<< HEAD
         WITH RECURSIVE numbers (n) AS (
             SELECT CAST(:start AS INTEGER) UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :stop
         )
-=======
-        WITH RECURSIVE numbers (n) AS (
-            SELECT CAST(:start AS integer) UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :stop
-        )
->>>>>>> b0891f29c34dc1b49ca2fadcb326c623bef0a0bb
         INSERT INTO run (id, submission_id, run_index, verdict, message, log, seconds, created_at)
         SELECT {new_id}, submission.id, numbers.n, 'ok', '', '', 3.0, submission.created_at
         FROM submission CROSS JOIN numbers WHERE submission.phase_id = :phase
