@@ -87,6 +87,7 @@ def change_password(wanted: PasswordRequest, access: CurrentAccess, user: Curren
     "/account/reset-request",
     summary="Ask for a new password",
     status_code=status.HTTP_202_ACCEPTED,
+    response_class=Response,
     responses=problems.document(RateLimitedError),
 )
 def request_reset(forgotten: ResetRequest, address: ClientAddress, background: BackgroundTasks) -> Response:

@@ -57,7 +57,13 @@ _Shown = Annotated[str | None, Depends(_shown)]
 
 
 @router.get(
-    "/competition-schema", summary="Show the JSON Schema of a competition.yaml", responses=problems.document()
+    "/competition-schema",
+    summary="Show the JSON Schema of a competition.yaml",
+    response_class=Response,
+    responses={
+        200: {"description": "JSON Schema 2020-12", "content": {"application/schema+json": {}}},
+        **problems.document(),
+    },
 )
 def show_schema() -> Response:
     """Return what a competition.yaml may say, as JSON Schema 2020-12."""
