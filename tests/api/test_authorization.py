@@ -70,7 +70,6 @@ GLOBAL = {
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/competitions/{competition}/participants/{participant_id}/ban": {"reason": "why"},
 }
-FORMS = {"POST /competitions/{competition}/team/invitations/{invitation_id}": {"answer": "accept"}}
 EVERYWHERE = {"/api/v1/users/{user_id}/admin"}  # an admin's: over all accounts
 
 
@@ -222,10 +221,7 @@ def test_thing_of_others_is_not_found_in_what_is_ones_own(application, world):
         names = world.own | {name: world.foreign[name]}
         if name == "user_id":
             names["competition"], who = "masks", "otto"
-        body: dict[str, Any] = {"json": BODIES.get(address, {})}
-        if address in FORMS:
-            body = {"data": FORMS[address]}
-        response = walker.ask(address, walker.headers[who], names, **body)
+        response = walker.ask(address, walker.headers[who], names, json=BODIES.get(address, {}))
         if response.status_code not in {303, 404} or (
             response.status_code == 303 and "POST /account" not in address
         ):
