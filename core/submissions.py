@@ -280,11 +280,7 @@ def give_up(session: Session, submission_id: UUID) -> None:
 
 
 def lock(session: Session, submission_id: UUID) -> Submission:
-    """Return a submission that nobody else changes until the end of the transaction.
-
-    Raises:
-        NotFoundError: there is none with this id.
-    """
+    """Return a submission that nobody else changes until the end; raise `NotFoundError` if there is none."""
     query = select(Submission).where(Submission.id == submission_id).with_for_update(of=Submission)
     submission = session.scalar(query.execution_options(populate_existing=True))
     if submission is None:

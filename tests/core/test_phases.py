@@ -205,7 +205,9 @@ def test_only_the_first_selected_go_where_fewer_are_taken() -> None:
 def test_two_sweepers_at_once_migrate_once() -> None:
     make_phases(FIRST, SECOND)
     with time_machine.travel(DURING):
-        origins = [finished(name) for name in ("ann", "bob")]
+        origins = [finished("ann"), upload("bob")]
+    _advance(AFTER)
+    finish(origins[1].id)
     results = at_once(*(lambda: _advance(AFTER) for _ in range(4)))
     assert results == [None] * 4
     assert _migrated() == [one.id for one in origins]

@@ -1,11 +1,12 @@
 """Taking part, teams and their names, invitations, merging, leaving; and who gets there first."""
 
+import threading
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from core import access, competitions, db, invitations, submissions, teams
+from core import access, competitions, db, invitations, reruns, submissions, teams
 from core.errors import (
     LetheError,
     NotAllowedError,
@@ -17,7 +18,7 @@ from core.errors import (
 from core.lifecycle import ParticipantState
 from core.models import Organizer, Participant, Submission, Team, utc_now
 from core.paging import Page
-from tests.support.rules import at_once, fetch, join, make_phases, make_user, upload
+from tests.support.rules import at_once, fetch, finished, join, make_phases, make_user, upload
 
 pytestmark = pytest.mark.usefixtures("home", "sent")
 on_both_databases = pytest.mark.usefixtures("installation")
@@ -335,3 +336,20 @@ def test_merging_multiplies_no_quota() -> None:
     with db.transaction() as session:
         competitions.find_phase(session, "demo", "p1").quotas = {}
     _accept("bob", invitation_id)  # 4 in two days is what one team could have done
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.postgres
+def test_rerun_that_begins_while_teams_merge_is_the_merged_teams(installation: object) -> None:
+    make_phases()
+    join("ann")
+    old, olga = finished("bob"), make_user("olga")
+    invitation_id = _invite("ann", "bob")
+    merging = threading.Thread(target=_accept, args=("bob", invitation_id))
+    with db.transaction() as session:
+        again = reruns.rerun(session, old.id, actor=olga)
+        merging.start()
+        merging.join(0.3)
+        assert merging.is_alive()
+    merging.join()
+    assert fetch(again.id).team_id == fetch(old.id).team_id == _part("ann").team_id
