@@ -23,7 +23,7 @@ SLUG = re.compile(r"[a-z0-9-]{1,64}")
 
 
 class Audience(StrEnum):
-    """Whom an address is for; each admits an admin too, but for BROWSER."""
+    """Whom an address is for; each admits an admin too, but for BROWSER and MEMBER."""
 
     ANYONE = "anyone"
     """Without signing in. Of a competition that is not published: its organizers."""

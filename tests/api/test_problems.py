@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from core import competitions, db
-from core.errors import IllegalTransitionError, StorageError
+from core.errors import IllegalTransitionError, NotAllowedError, StorageError
 
 INTERNAL = "password=hunter2 at 10.0.0.7"
 
@@ -87,3 +87,43 @@ def test_openapi_describes_every_endpoint_and_its_problems(client):
     assert upload["security"] == [{"token": []}, {"cookie": [], "csrf": []}]
     assert {"200", "202", "401", "404", "409", "413", "422"} <= upload["responses"].keys()
     assert list(upload["requestBody"]["content"]) == ["multipart/form-data"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "place"),
+    [
+        ("/api/v1/accounts", {"name": "ann", "password": ["hunter2 hunter2"]}, ("body", "/password")),
+        ("/api/v1/accounts", {"name": "ann", "password": "hunter2 " * 1000}, ("body", "/password")),
+        ("/api/v1/session", {"login": "ann", "password": {"hunter2": 1}}, ("body", "/password")),
+        ("/api/v1/session", ["hunter2"], ("body", "")),
+    ],
+)
+def test_request_of_a_wrong_form_is_told_where_and_gets_no_value_back(client, path, body, place):
+    response = client.post(path, json=body)
+    problem = response.json()
+    assert (response.status_code, problem["type"]) == (422, "urn:lethe:problem:invalid-request")
+    (fault,) = [fault for fault in problem["errors"] if (fault["where"], fault["pointer"]) == place]
+    assert fault["detail"] in problem["detail"]
+    assert "hunter2" not in response.text
+
+
+def test_body_that_is_no_json_is_told_so_and_not_repeated(client):
+    headers = {"Content-Type": "application/json"}
+    response = client.post("/api/v1/session", content=b'{"password": hunter2', headers=headers)
+    assert response.status_code == 422
+    assert response.json()["errors"] == [{"where": "body", "pointer": "", "detail": "This is not JSON."}]
+    assert "hunter2" not in response.text
+
+
+def test_name_of_a_field_in_a_pointer_is_escaped(client):
+    response = client.post("/api/v1/session", json={"login": "a", "password": "b", "a/b~c": 1})
+    assert "/a~1b~0c" in {fault["pointer"] for fault in response.json().get("errors", [])}
+
+
+def test_error_that_knows_when_to_come_back_says_so(client, monkeypatch):
+    def refuse(*_arguments):
+        raise NotAllowedError("Not now.", retry_after_s=0)
+
+    monkeypatch.setattr(competitions, "list_competitions", refuse)
+    response = client.get("/api/v1/competitions")
+    assert (response.status_code, response.headers["retry-after"]) == (403, "1")

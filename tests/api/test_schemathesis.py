@@ -34,7 +34,7 @@ def world(client, monkeypatch):
 
 
 def _askers(address, world):
-    """Yield in turn, without end, headers of those who may get far at an address, and of one who may not."""
+    """Yield in turn, without end, headers of those who may get far at an address, and of who may not."""
     browsers = [world.people[name].browser for name in ("sam", "ida")]
     tokens = [world.people[name].token for name in ("admin", "olga", "ann")]
     if address in ENDS_ITSELF:
