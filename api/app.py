@@ -8,6 +8,7 @@ from starlette.staticfiles import StaticFiles
 
 from api import authorization, openapi, pages, problems
 from api.authorization import Guard
+from api.bodies import BodyLimit
 from api.headers import SecurityHeaders
 from api.methods import Methods
 from api.pages import accounts as account_pages
@@ -49,7 +50,6 @@ from api.routes import (
     workers,
 )
 from core import logs
-from core.settings import get_settings
 
 _API = (
     accounts,
@@ -103,8 +103,7 @@ def create_app() -> FastAPI:
         docs_url=None,
         generate_unique_id_function=openapi.operation_id,
         redoc_url=None,
-        middleware=[Middleware(SecurityHeaders), Middleware(Methods)],
-        max_body_size=get_settings().max_upload_bytes,
+        middleware=[Middleware(SecurityHeaders), Middleware(Methods), Middleware(BodyLimit)],
     )
     problems.install(app)
     api = APIRouter(prefix="/api/v1", dependencies=[Guard])

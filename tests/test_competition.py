@@ -15,7 +15,6 @@ from uuid import UUID
 
 import pytest
 import time_machine
-import yaml
 from fastapi.testclient import TestClient
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -25,66 +24,15 @@ from api.app import create_app
 from core import accounts, db, passwords
 from core.settings import get_settings
 from scoring.uncertainty import uncertainty
-from tests.support.season import Player, arrive, fail, moment, turn_the_clock, work
+from tests.support.season import Player, arrive, fail, turn_the_clock, work
+from tests.support.season_bundle import make_bundle, moment
 
 pytestmark = pytest.mark.postgres
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "leaderboards" / "recompute.py"
 N_TEAMS = 50
-FACES = {"n_people": 12, "images_per_person": 1, "n_forget_people": 3, "n_val_people": 2, "n_test_people": 8}
 COMPETITION = "/competitions/season"
 CHECK, FEEDBACK, FINAL = (f"{COMPETITION}/phases/{slug}" for slug in ("check", "feedback", "final"))
-
-
-def _phase(slug, *, start, end, seed, **rules):
-    dataset = {"kind": "synthetic", **FACES, "seed": seed}
-    return {"slug": slug, "name": slug.title(), "start": start, "end": end, "dataset": dataset} | {
-        "n_models": 4,
-        "runs_per_shard": 4,
-        **rules,
-    }
-
-
-BUNDLE = {
-    "version": 2,
-    "slug": "season",
-    "title": "A Season",
-    "published": False,
-    "terms": "terms.md",
-    "team_deadline": moment("2023-08-01 00:00"),
-    "max_team_size": 5,
-    "phases": [
-        _phase(
-            "check",
-            start=moment("2023-06-15 00:00"),
-            end=moment("2023-07-15 00:00"),
-            seed=1,
-            hide_output=False,
-            quotas={"concurrent": 3},
-            max_submissions_per_day=2,
-            max_submissions=5,
-        ),
-        _phase(
-            "feedback",
-            start=moment("2023-07-15 00:00"),
-            end=moment("2023-09-01 00:00"),
-            seed=2,
-            max_submissions_per_day=3,
-            max_selected=2,
-        ),
-        _phase(
-            "final",
-            start=moment("2023-09-01 00:00"),
-            end=moment("2023-09-30 00:00"),
-            seed=3,
-            uploads=False,
-            auto_migrate_to_this_phase=True,
-            max_selected=2,
-            score_decimals=3,
-            leaderboard={"visibility": "hidden"},
-        ),
-    ],
-}
 
 
 @pytest.fixture
@@ -112,9 +60,10 @@ class Season:
         self.nobody = Player(client, "nobody", {"X-Forwarded-For": "192.0.2.254"})
         self.teams: list[Player] = []
 
-    def go_to(self, text):
+    def go_to(self, text, *, sweeper_is_late=False):
         self.clock.move_to(moment(text), tick=False)
-        turn_the_clock()
+        if not sweeper_is_late:
+            turn_the_clock()
 
     def pass_a_minute(self):
         self.clock.shift(60)
@@ -146,24 +95,16 @@ def _set_up(season):
         token = accounts.create_user(session, "root", admin=True).token
     season.root = Player(season.client, "root", {"Authorization": f"Bearer {token}"})
     season.olga = arrive(season.client, "olga", number=250)
-    season.root.ask("POST", "/competitions", status=201, files={"file": ("season.zip", _bundle())})
+    season.root.ask("POST", "/competitions", status=201, files={"file": ("season.zip", make_bundle())})
     season.root.post(f"{COMPETITION}/organizers", {"name": "olga"})
     season.nobody.get(COMPETITION, status=404)
     work()
-    public = {"file": ("season.zip", _bundle(published=True))}
+    public = {"file": ("season.zip", make_bundle(published=True))}
     shown = season.olga.answer("PUT", f"{COMPETITION}/bundle?dry_run=true", files=public)
     assert [change["path"] for change in shown.json()["changes"]] == ["published"]
     headers = {"If-Match": shown.headers["ETag"]}
     season.olga.ask("PUT", f"{COMPETITION}/bundle", files=public, headers=headers)
     assert [phase["state"] for phase in season.nobody.get(COMPETITION)["phases"]] == ["ready"] * 3
-
-
-def _bundle(**changes):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("competition.yaml", yaml.safe_dump(BUNDLE | changes))
-        archive.writestr("terms.md", "Play fair.")
-    return buffer.getvalue()
 
 
 def _teams_form(season):
@@ -276,7 +217,7 @@ def _migrate(season):
     season.go_to("2023-08-31 23:59:59")
     late = last.upload(FEEDBACK, "in the last second")["id"]
     season.sent[last.name].append(late)
-    season.go_to("2023-09-01 00:00")
+    season.go_to("2023-09-01 00:00", sweeper_is_late=True)
     last.upload(FEEDBACK, "a second later", status=409)
     last.upload(FINAL, "straight into the final", status=409)
     work(but=frozenset({UUID(late)}))

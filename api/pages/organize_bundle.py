@@ -1,5 +1,6 @@
 """The organizers' page that changes a competition: a bundle is uploaded, its changes shown, then applied."""
 
+import sys
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response, status
@@ -28,7 +29,7 @@ def show_bundle_form(request: Request, competition: NamedCompetition) -> Respons
     return _page(request, competition)
 
 
-@router.post("")
+@router.post("", max_body_size=sys.maxsize)  # its own cap is enforced while the body is read
 def show_bundle_changes(
     request: Request, competition: NamedCompetition, sent: SentBundle, session: ReadingSession
 ) -> Response:

@@ -1,5 +1,6 @@
 """The pages of one's submissions: those of a phase with the form to upload another, and each by itself."""
 
+import sys
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response, status
@@ -55,7 +56,7 @@ def show_own_submissions_page(
     )
 
 
-@router.post(_OF_PHASE)
+@router.post(_OF_PHASE, max_body_size=sys.maxsize)  # its own cap is enforced while the body is read
 def upload_on_page(
     phase: OpenPhase, user: CurrentUser, upload: AdmittedUpload, session: WritingSession
 ) -> Response:

@@ -127,3 +127,12 @@ def test_error_that_knows_when_to_come_back_says_so(client, monkeypatch):
     monkeypatch.setattr(competitions, "list_competitions", refuse)
     response = client.get("/api/v1/competitions")
     assert (response.status_code, response.headers["retry-after"]) == (403, "1")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/session", "/api/v1/tokens", "/sign-in"])
+def test_body_of_what_is_no_upload_is_small(client, path):
+    form = {"Content-Type": "application/x-www-form-urlencoded" if path == "/sign-in" else "application/json"}
+    response = client.post(path, content=b"a" * (2**20 + 1), headers=form)
+    assert response.status_code == 413
+    assert "The request is too large." in response.text
+    assert "content-security-policy" in response.headers

@@ -1,7 +1,6 @@
 """People who play a competition through the public API, and what stands in for the worker hosts."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -120,8 +119,3 @@ def _run(shard: Shard) -> None:
         record_run(submission, phase, index)
     with db.transaction() as session:
         session.get_one(Shard, shard.id).done = True
-
-
-def moment(text: str) -> datetime:
-    """Return a time in UTC, as `2023-07-03 12:00`."""
-    return datetime.fromisoformat(f"{text}+00:00")
