@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api import limiting, uploads
 from api.authorization import CurrentAccess
-from core import competitions, intake
+from core import competitions, intake, programs
 from core.db import reading, transaction
 from core.errors import InvalidCompetitionError, InvalidSubmissionError
 from core.intake import Announced
@@ -113,7 +113,7 @@ async def _admitted_upload(
     request: Request, phase: OpenPhase, announced: Annotated[Announced, Depends(_announced_upload)]
 ) -> Upload:
     cap_bytes = min(limits_of(phase).upload_bytes, get_settings().max_upload_bytes)
-    received = await uploads.receive(request, cap_bytes=cap_bytes)
+    received = await uploads.receive(request, cap_bytes=cap_bytes, held_bytes=programs.MAX_UPLOAD_BYTES)
     return replace(received, key=announced.key)
 
 

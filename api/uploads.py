@@ -31,12 +31,13 @@ REQUEST_BODY = _body("A .py, .ipynb or .zip with unlearning(net, retain, forget,
 BUNDLE_BODY = _body("A competition.yaml, or a .zip with one and the files that it names.")
 
 
-async def receive(request: Request, *, cap_bytes: int) -> Upload:
-    """Read the form of a request and return its file.
+async def receive(request: Request, *, cap_bytes: int, held_bytes: int | None = None) -> Upload:
+    """Read the form of a request and return its file; while it comes it is on the disk.
 
     Args:
         request: a request whose body nobody has read yet.
-        cap_bytes: the largest file; at most one byte more of it is held in memory.
+        cap_bytes: the largest file.
+        held_bytes: the largest that is taken into memory; no valid file is larger. By default all are.
 
     Raises:
         UploadTooLargeError: the file or the form around it is too large; reading stops there.
@@ -47,6 +48,8 @@ async def receive(request: Request, *, cap_bytes: int) -> Upload:
             found = form.get(FIELD)
             if not isinstance(found, UploadFile):
                 raise InvalidSubmissionError(_what_is_missing(request, found))
+            if held_bytes is not None and (found.size or 0) > held_bytes:
+                raise UploadTooLargeError(f"No submission of more than {held_bytes:,} bytes can be read.")
             return Upload(clean_filename(found.filename or ""), await found.read(cap_bytes + 1))
     except ClientDisconnect as error:
         raise InvalidSubmissionError("The connection was closed before the upload was complete.") from error

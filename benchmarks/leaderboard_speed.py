@@ -31,6 +31,7 @@ from core import board, db
 from core.models import Phase
 from core.paging import Page
 from core.settings import get_settings
+from core.storage import storage
 from tests.support.competition import make_phase
 from tests.support.postgres import empty_database, running_server
 from tests.support.requirements import find_program
@@ -87,7 +88,7 @@ def figures() -> Iterator[Figure]:
             name = f"leaderboard_{database}_10_times_the_runs"
             yield measure(name, ours=partial(_read, many), baseline=partial(_read, few), n=_READS)
             print(f"# {database}: {_count_queries(many)} queries", file=sys.stderr)
-            with _server(many_url) as port:
+            with serving(many_url) as (port, _):
                 yield from _served(database, port)
 
 
@@ -164,16 +165,16 @@ def _ask_on(connection: http.client.HTTPConnection, request: Request) -> str:
 def _filled(url: str, runs: range) -> Engine:
     """Return an engine on a database with a full phase, written down as after a quiet hour."""
     os.environ["LETHE_DATABASE_URL"] = url
-    _forget()
+    forget()
     migrations.upgrade(db.engine())
     phase = make_phase(show_logs=True)
     fill_phase(phase, n_teams=_N_TEAMS, submissions_per_team=_SUBMISSIONS_PER_TEAM, runs_per_submission=0)
     add_runs(phase, runs)
     engine = db.make_engine(url)
-    tidy = "PRAGMA wal_checkpoint(TRUNCATE)" if engine.dialect.name == "sqlite" else "VACUUM ANALYZE"
-    db.engine().dispose()
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(tidy)
+    forget()  # the last connection to leave puts SQLite's log into its file
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
     return engine
 
 
@@ -203,20 +204,22 @@ def _databases(kind: str) -> Iterator[tuple[str, str]]:
             server = stack.enter_context(running_server())
             first = stack.enter_context(empty_database(server))
             yield first, stack.enter_context(empty_database(server))
-        _forget()
+        forget()
         del os.environ["LETHE_DATABASE_URL"]
 
 
-def _forget() -> None:
+def forget() -> None:
+    """Have the settings, and what they led to, read anew."""
     get_settings.cache_clear()
+    storage.cache_clear()
     if db.engine.cache_info().currsize:
         db.engine().dispose()
     db.engine.cache_clear()
 
 
 @contextmanager
-def _server(url: str) -> Iterator[int]:
-    """Serve a database with one uvicorn process; yield its port."""
+def serving(url: str) -> Iterator[tuple[int, int]]:
+    """Serve a database with one uvicorn process; yield its port and its id."""
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
         port: int = probe.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "--factory", "benchmarks.leaderboard_speed:hello_app"]
@@ -226,7 +229,7 @@ def _server(url: str) -> Iterator[int]:
     process = subprocess.Popen([*command, *quiet], cwd=Path(__file__).parent.parent, env=environment)
     try:
         _wait_for(port, process)
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait(30)

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, exists, select
 from sqlalchemy.orm import Session
 
-from core import audit, competitions, events, repeats, submissions
+from core import audit, competitions, events, repeats, results, submissions
 from core.errors import MigrationRefusedError
 from core.lifecycle import ENDED, BoardRule, ParticipantState, PhaseState, SubmissionState
 from core.models import Participant, Phase, Score, Submission, Team, User, utc_now
@@ -60,12 +60,14 @@ def migrate(
     Raises:
         MigrationRefusedError: the phase is not ready, there is none before it, or one of the submissions may
             not go on; then none of them does.
+        ResultsPublishedError: the results of the phase are published.
     """
     before = _phase_before(session, phase)
     if before is None:
         raise MigrationRefusedError(f"{phase.title} is the first phase; there is none to migrate from.")
     before = competitions.lock(session, before.id)
     phase = competitions.lock(session, phase.id)
+    results.check_unpublished(phase)
     if phase.state is not PhaseState.READY:
         raise MigrationRefusedError(f"{phase.title} is {phase.state}; submissions cannot run there yet.")
     if submission_ids is None:

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import audit, submissions, teams
+from core import audit, competitions, results, submissions, teams
 from core.errors import RerunRefusedError
 from core.lifecycle import ENDED, PhaseState, SubmissionState
 from core.models import Submission, User, utc_now
@@ -19,7 +19,9 @@ def rerun(session: Session, submission_id: UUID, *, actor: User, reason: str = "
 
     Raises:
         RerunRefusedError: the submission has not ended, was run again already, or its phase is not ready.
+        ResultsPublishedError: the results of its phase are published.
     """
+    _hold_unpublished(session, submission_id)
     teams.lock_owner(session, submission_id)
     before = submissions.lock(session, submission_id)
     if before.state not in ENDED:
@@ -43,7 +45,8 @@ def rerun(session: Session, submission_id: UUID, *, actor: User, reason: str = "
         size_bytes=before.size_bytes,
         warnings=before.warnings,
         state=SubmissionState.UPLOADED,
-        created_at=utc_now(),
+        # Its team made it when it made the first: that decides between equal scores, and which is the last.
+        created_at=before.created_at,
     )
     submissions.add(session, again)
     audit.record(
@@ -62,7 +65,11 @@ def disqualify(session: Session, submission_id: UUID, *, actor: User, reason: st
     """Take a submission out of the ranking and of what migrates; its owner sees the reason.
 
     One that is disqualified already gets the new reason.
+
+    Raises:
+        ResultsPublishedError: the results of its phase are published.
     """
+    _hold_unpublished(session, submission_id)
     submission = submissions.lock(session, submission_id)
     before = _ruling(submission)
     submission.disqualified_at = submission.disqualified_at or utc_now()
@@ -72,7 +79,12 @@ def disqualify(session: Session, submission_id: UUID, *, actor: User, reason: st
 
 
 def restore(session: Session, submission_id: UUID, *, actor: User, reason: str = "") -> Submission:
-    """Take a disqualification back; without one nothing happens."""
+    """Take a disqualification back; without one nothing happens.
+
+    Raises:
+        ResultsPublishedError: the results of its phase are published.
+    """
+    _hold_unpublished(session, submission_id)
     submission = submissions.lock(session, submission_id)
     if submission.disqualified_at is None:
         return submission
@@ -80,6 +92,12 @@ def restore(session: Session, submission_id: UUID, *, actor: User, reason: str =
     submission.disqualified_at, submission.disqualified_reason = None, ""
     _record_ruling(session, submission, "submission.restore", actor=actor, reason=reason, before=before)
     return submission
+
+
+def _hold_unpublished(session: Session, submission_id: UUID) -> None:
+    """Let nobody publish the results of a submission's phase before this transaction has ended."""
+    phase = competitions.hold(session, session.get_one(Submission, submission_id).phase_id)
+    results.check_unpublished(phase)
 
 
 def _ruling(submission: Submission) -> dict[str, object]:

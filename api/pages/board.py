@@ -74,7 +74,7 @@ class Board:
 
     def meaning_of(self, baseline: BaselineRow) -> str:
         """Return what the models of a baseline are."""
-        return _MEANINGS.get(baseline.name, "set beside the ranking by the organizers")
+        return _MEANINGS.get(baseline.name, "set by the organizers")
 
     def bar_percent(self, final_score: float) -> float:
         """Return how far along its bar a score is, in percent; the highest end of an interval is at 100."""

@@ -1,6 +1,7 @@
 """Uploads read into programs without being run: a Python file, a notebook, or an archive of either."""
 
+from core.programs.archive import MAX_UPLOAD_BYTES
 from core.programs.program import ENTRY_FILE, Program
 from core.programs.reading import read
 
-__all__ = ["ENTRY_FILE", "Program", "read"]
+__all__ = ["ENTRY_FILE", "MAX_UPLOAD_BYTES", "Program", "read"]

@@ -12,6 +12,8 @@ from core.programs import paths
 MAX_MEMBERS = 500
 MAX_BYTES = 32 * 2**20
 """All files of an archive together, unpacked."""
+MAX_UPLOAD_BYTES = MAX_BYTES + 2**20
+"""No archive of so much, packed, can be read, and no other file is asked for more: see `read_archive`."""
 _MAX_RATIO = 100
 _FREE_BYTES = 2**20  # a small archive may be as dense as it likes
 _MAX_ENTRIES = 10_000  # the files of an archive in the archive are counted too

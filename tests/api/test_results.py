@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from core import db, rescoring
+from core import db, reruns, rescoring
 from core.competitions import find_phase
 from core.errors import ResultsPublishedError
 from core.lifecycle import SubmissionState
@@ -200,3 +200,20 @@ def test_csv_quotes_what_a_spreadsheet_would_run(client, competition, make_parti
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
     assert ",'@a.py," in response.text
     assert "1,'=1+1,'=1+1," in response.text
+
+
+@on_both_databases
+@pytest.mark.parametrize("change", [reruns.rerun, reruns.disqualify, reruns.restore])
+def test_published_phase_takes_no_ruling_of_an_organizer(client, closed, olga, change):
+    _publish(client, olga)
+    with db.transaction() as session, pytest.raises(ResultsPublishedError):
+        change(session, closed[0].id, actor=olga.user, reason="late")
+    client.delete(f"{PHASE}/results?reason=ruling", headers=olga.headers)
+    with db.transaction() as session:
+        change(session, closed[0].id, actor=olga.user, reason="late")
+
+
+def test_rerun_keeps_the_moment_at_which_its_team_made_the_submission(client, closed, olga):
+    with db.transaction() as session:
+        again = reruns.rerun(session, closed[0].id, actor=olga.user)
+        assert again.created_at == closed[0].created_at

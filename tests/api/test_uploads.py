@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
 from api.uploads import clean_filename
-from core import db, queue
+from core import db, programs, queue
 from core.competitions import find_phase
 from core.lifecycle import PhaseState
 from core.models import Shard, Submission, Work
@@ -189,6 +189,16 @@ def test_file_over_the_cap_is_refused(client, make_competition, ada):
     fits = HONEST + b"#" * (1000 - len(HONEST))
     assert_problem(upload(client, ada, {"file": ("s.py", fits + b"#")}), 413, "1,000 bytes")
     assert_problem(upload(client, ada, {"file": ("s.py", fits + b"#" * 200_000)}), 413, "1,000 bytes")
+    assert upload(client, ada, {"file": ("s.py", fits)}).status_code == 202
+
+
+def test_file_larger_than_any_submission_is_refused_whatever_the_caps_say(
+    client, make_competition, ada, monkeypatch
+):
+    make_competition()
+    monkeypatch.setattr(programs, "MAX_UPLOAD_BYTES", 1000)
+    fits = HONEST + b"#" * (1000 - len(HONEST))
+    assert_problem(upload(client, ada, {"file": ("s.py", fits + b"#")}), 413, "more than 1,000 bytes")
     assert upload(client, ada, {"file": ("s.py", fits)}).status_code == 202
 
 

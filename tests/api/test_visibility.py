@@ -95,6 +95,8 @@ def test_published_results_are_seen_by_everybody(client, planted, olga, visibili
     _, parameters = planted
     _set(visibility, closes_at=utc_now())
     assert client.post(f"{PHASE}/results", headers=olga.headers).status_code == 201
+    assert [row["rank"] for row in client.get(f"{PHASE}/leaderboard").json()["rows"]] == [1, 2]
+    assert len(client.get(f"{PHASE}/leaderboard/history").json()["changes"]) == 2
     assert _sightings(client, parameters) == {ADAS, BOBS}
     assert client.delete(f"{PHASE}/results?reason=test", headers=olga.headers).status_code == 200
     assert _sightings(client, parameters) == set()

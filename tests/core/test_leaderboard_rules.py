@@ -85,8 +85,9 @@ def test_equal_scores_of_one_instant_rank_by_id() -> None:
         _change(one, created_at=now)
     expected = [one.id for one in sorted(made, key=lambda one: one.id)]
     assert [row.submission_id for row in _read(phase).rows] == expected
-    _change(made[-1], created_at=now - timedelta(microseconds=1))
-    assert _read(phase).rows[0].submission_id == made[-1].id
+    highest = max(made, key=lambda one: one.id)
+    _change(highest, created_at=now - timedelta(microseconds=1))
+    assert _read(phase).rows[0].submission_id == highest.id
 
 
 def test_row_says_how_it_compares_with_the_ceiling_and_a_retraining() -> None:
