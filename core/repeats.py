@@ -32,7 +32,8 @@ def find_same(session: Session, phase: Phase, team: Team, source_sha256: str) ->
             Submission.state != SubmissionState.CANCELLED,
             Submission.verdict.is_distinct_from(Verdict.PLATFORM_ERROR),
         )
-        .order_by(Submission.created_at, Submission.id)
+        # A rerun under way has the time of what it repeats, and does not count yet.
+        .order_by(Submission.rerun_of_id.is_not(None), Submission.created_at, Submission.id)
         .options(joinedload(Submission.user))
     )
     return session.scalars(query).first()
