@@ -6,7 +6,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.authorization import TABLE
+from api.permissions import TABLE
 
 _ADDRESSES: list[tuple[re.Pattern[str], str]] = [
     (compile_path(address.partition(" ")[2])[0], address.partition(" ")[0]) for address in TABLE

@@ -12,7 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from api import problems
-from api.authorization import TABLE, Audience, Rule
+from api.permissions import TABLE, Audience, Rule
 from api.problems import MEDIA_TYPE
 from api.schemas import Fault, Problem
 from core.errors import (

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from api.authorization import TABLE, Audience
+from api.permissions import TABLE, Audience
 from api.problems import type_of
 from core import errors
 from core.errors import ParticipantError

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, select
+from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session
 
-from core import audit, competitions, events, repeats, results, submissions
+from core import audit, competitions, events, repeats, results, standings, submission_search, submissions
 from core.errors import MigrationRefusedError
-from core.lifecycle import ENDED, BoardRule, ParticipantState, PhaseState, SubmissionState
+from core.lifecycle import ParticipantState, PhaseState, SubmissionState
 from core.models import Participant, Phase, Score, Submission, Team, User, utc_now
 
 
@@ -39,7 +39,11 @@ def migrate_when_due(session: Session, phase_id: UUID, now: datetime) -> list[Su
     # The earlier phase is locked first. Uploads that came in time are there now: they held it.
     before = competitions.lock(session, before.id)
     phase = competitions.lock(session, phase_id)
-    if phase.migrated_at is not None or not competitions.has_closed(before, now) or _is_busy(session, before):
+    if (
+        phase.migrated_at is not None
+        or not competitions.has_closed(before, now)
+        or submission_search.count_under_way(session, before.id)
+    ):
         return []
     phase.migrated_at = now
     return _take(session, phase, _chosen_by_teams(session, before, phase), actor=None)
@@ -85,24 +89,10 @@ def _phase_before(session: Session, phase: Phase) -> Phase | None:
     return session.scalars(earlier.order_by(Phase.position.desc()).limit(1)).first()
 
 
-def _is_busy(session: Session, phase: Phase) -> bool:
-    under_way = select(Submission.id).where(Submission.phase_id == phase.id, Submission.state.not_in(ENDED))
-    return session.scalars(under_way.limit(1)).first() is not None
-
-
 def _lock_teams(session: Session, competition_id: UUID) -> None:
     """Let no team of the competition merge before this transaction has ended."""
     teams = select(Team.id).where(Team.competition_id == competition_id).order_by(Team.id)
     session.execute(teams.with_for_update())
-
-
-def _may_go_on() -> list[ColumnElement[bool]]:
-    return [
-        Submission.state == SubmissionState.FINISHED,
-        Submission.disqualified_at.is_(None),
-        Submission.superseded_at.is_(None),
-        Submission.baseline_name.is_(None),
-    ]
 
 
 def _chosen_by_teams(session: Session, before: Phase, phase: Phase) -> list[Submission]:
@@ -112,8 +102,6 @@ def _chosen_by_teams(session: Session, before: Phase, phase: Phase) -> list[Subm
     takes_part = exists().where(
         Participant.team_id == Submission.team_id, Participant.state == ParticipantState.APPROVED
     )
-    best_first = (Score.final_score.desc(), Submission.created_at, Submission.id)
-    last_first = (Submission.created_at.desc(), Submission.id.desc())
     query = (
         select(Submission)
         .join(Score, Score.submission_id == Submission.id)
@@ -121,9 +109,9 @@ def _chosen_by_teams(session: Session, before: Phase, phase: Phase) -> list[Subm
             Submission.phase_id == before.id,
             Score.scoring_version == before.scoring_version,
             takes_part,
-            *_may_go_on(),
+            *standings.counts(),
         )
-        .order_by(*(last_first if before.board_rule is BoardRule.LAST else best_first))
+        .order_by(*standings.within_team(before))
     )
     of_team: dict[UUID, list[Submission]] = defaultdict(list)
     for submission in session.scalars(query.execution_options(populate_existing=True)):
@@ -146,7 +134,7 @@ def _named(session: Session, phase: Phase, submission_ids: Sequence[UUID]) -> li
             Submission.id.in_(submission_ids),
             Phase.competition_id == phase.competition_id,
             Phase.position < phase.position,
-            *_may_go_on(),
+            *standings.counts(),
         )
     )
     found = list(session.scalars(query.execution_options(populate_existing=True)))

@@ -24,17 +24,7 @@ def rerun(session: Session, submission_id: UUID, *, actor: User, reason: str = "
     _hold_unpublished(session, submission_id)
     teams.lock_owner(session, submission_id)
     before = submissions.lock(session, submission_id)
-    if before.state not in ENDED:
-        raise RerunRefusedError(f"The submission is {before.state}; wait until it has ended, or cancel it.")
-    if before.superseded_at is not None:
-        raise RerunRefusedError("The submission was run again already; run the one that took its place.")
-    under_way = select(Submission.id).where(
-        Submission.rerun_of_id == submission_id, Submission.state.not_in(ENDED)
-    )
-    if session.scalars(under_way).first() is not None:
-        raise RerunRefusedError("The submission is being run again already.")
-    if before.phase.state is not PhaseState.READY:
-        raise RerunRefusedError(f"{before.phase.title} is {before.phase.state}; nothing runs there.")
+    _check_may_rerun(session, before)
     again = Submission(
         phase=before.phase,
         team_id=before.team_id,
@@ -59,6 +49,22 @@ def rerun(session: Session, submission_id: UUID, *, actor: User, reason: str = "
         after={"rerun": again.id},
     )
     return again
+
+
+def _check_may_rerun(session: Session, submission: Submission) -> None:
+    if submission.state not in ENDED:
+        raise RerunRefusedError(
+            f"The submission is {submission.state}; wait until it has ended, or cancel it."
+        )
+    if submission.superseded_at is not None:
+        raise RerunRefusedError("The submission was run again already; run the one that took its place.")
+    under_way = select(Submission.id).where(
+        Submission.rerun_of_id == submission.id, Submission.state.not_in(ENDED)
+    )
+    if session.scalars(under_way).first() is not None:
+        raise RerunRefusedError("The submission is being run again already.")
+    if submission.phase.state is not PhaseState.READY:
+        raise RerunRefusedError(f"{submission.phase.title} is {submission.phase.state}; nothing runs there.")
 
 
 def disqualify(session: Session, submission_id: UUID, *, actor: User, reason: str) -> Submission:

@@ -8,13 +8,13 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from core import audit, board, competitions, events, standings
+from core import audit, board, competitions, events, standings, submission_search
 from core.board_rows import Board, Numbers
 from core.errors import NotFoundError, PublicationRefusedError, ResultsPublishedError
-from core.lifecycle import ENDED, BoardRule, PhaseState, SubmissionState, Verdict
+from core.lifecycle import BoardRule, PhaseState, SubmissionState, Verdict
 from core.models import Phase, Score, Submission, User, utc_now
 from core.storage import storage
 
@@ -181,10 +181,7 @@ def _check_complete(session: Session, phase: Phase) -> None:
         raise PublicationRefusedError(f"{phase.title} is open until {phase.closes_at:%Y-%m-%d %H:%M:%S} UTC.")
     if phase.rescoring_version is not None and not phase.rescoring_problem:
         raise PublicationRefusedError(f"{phase.title} is being rescored; wait until that has ended.")
-    unfinished = select(func.count()).where(
-        Submission.phase_id == phase.id, Submission.state.not_in(sorted(ENDED))
-    )
-    if n_unfinished := session.scalar(unfinished):
+    if n_unfinished := submission_search.count_under_way(session, phase.id):
         raise PublicationRefusedError(
             f"{n_unfinished} submissions of {phase.title} have not ended; wait for them, or cancel them."
         )

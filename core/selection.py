@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core import competitions, submissions, teams
+from core import competitions, standings, submissions, teams
 from core.errors import SelectionRefusedError
 from core.lifecycle import BoardRule, SubmissionState
 from core.models import Phase, Submission, utc_now
@@ -72,12 +72,7 @@ def count_selected(session: Session, phase_id: UUID, team_id: UUID | None) -> in
     query = select(func.count()).where(
         Submission.phase_id == phase_id, Submission.team_id == team_id, Submission.selected_at.is_not(None)
     )
-    standing = (
-        Submission.state == SubmissionState.FINISHED,
-        Submission.superseded_at.is_(None),
-        Submission.disqualified_at.is_(None),
-    )
-    return session.scalar(query.where(*standing)) or 0
+    return session.scalar(query.where(*standings.counts())) or 0
 
 
 def _lock(session: Session, submission_id: UUID) -> Submission:

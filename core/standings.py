@@ -22,15 +22,19 @@ BEST_FIRST = "final score falling, then the earlier submission, then the lower i
 """How equals are told apart, in words for everybody."""
 
 
-def may_stand(phase: Phase) -> list[ColumnElement[bool]]:
-    """Return what is true of the submissions of a phase that may stand for their teams, scores apart."""
-    conditions = [
-        Submission.phase_id == phase.id,
+def counts() -> list[ColumnElement[bool]]:
+    """Return what is true of submissions that may stand for a team anywhere, or go on to another phase."""
+    return [
         Submission.state == SubmissionState.FINISHED,
         Submission.disqualified_at.is_(None),
         Submission.superseded_at.is_(None),
         Submission.baseline_name.is_(None),
     ]
+
+
+def may_stand(phase: Phase) -> list[ColumnElement[bool]]:
+    """Return what is true of the submissions of a phase that may stand for their teams, scores apart."""
+    conditions = [Submission.phase_id == phase.id, *counts()]
     if phase.board_rule is BoardRule.SELECTED:
         conditions.append(Submission.selected_at.is_not(None))
     return conditions
@@ -53,17 +57,22 @@ def ranking(phase: Phase) -> Subquery:
     )
 
 
+def within_team(phase: Phase) -> tuple[Any, ...]:
+    """Return the order of a team's own submissions, which are joined with their scores."""
+    if phase.board_rule is BoardRule.LAST:
+        return (Submission.created_at.desc(), Submission.id.desc())
+    return (Score.final_score.desc(), Submission.created_at, Submission.id)
+
+
 def _candidates(phase: Phase) -> Select[Any]:
-    newest_first = (Submission.created_at.desc(), Submission.id.desc())
-    best_first = (Score.final_score.desc(), Submission.created_at, Submission.id)
-    order = newest_first if phase.board_rule is BoardRule.LAST else best_first
+    place = func.row_number().over(partition_by=Submission.team_id, order_by=within_team(phase))
     return (
         select(
             Submission.id.label("submission_id"),
             Submission.team_id,
             Submission.created_at,
             Score.final_score,
-            func.row_number().over(partition_by=Submission.team_id, order_by=order).label("within_team"),
+            place.label("within_team"),
         )
         .join(Score, Score.submission_id == Submission.id)
         .where(*may_stand(phase), Score.scoring_version == phase.scoring_version)

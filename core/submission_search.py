@@ -10,7 +10,6 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from core import paging
-from core.errors import NotFoundError
 from core.lifecycle import ENDED, SubmissionState, Verdict
 from core.models import Phase, Score, Submission, Team, User
 from core.paging import Listed, Page
@@ -61,19 +60,6 @@ def search(session: Session, competition_id: UUID, wanted: SubmissionFilter, pag
     listed = paging.fetch(session, query, page, by=(Submission.created_at, Submission.id))
     scores = _scores(session, listed.rows)
     return Listed([Found(row, scores.get(row.id)) for row in listed.rows], listed.next_cursor)
-
-
-def find(session: Session, competition_id: UUID, submission_id: UUID) -> Submission:
-    """Return a submission of a competition.
-
-    Raises:
-        NotFoundError: there is none with this id in it.
-    """
-    query = select(Submission).join(Submission.phase).where(Submission.id == submission_id)
-    found = session.scalar(query.where(Phase.competition_id == competition_id))
-    if found is None:
-        raise NotFoundError(f"There is no submission {submission_id}.")
-    return found
 
 
 def search_ids(session: Session, competition_id: UUID, wanted: SubmissionFilter) -> list[UUID]:

@@ -13,6 +13,8 @@ from api.dependencies import (
     CurrentUser,
     NamedCompetition,
     NamedPhase,
+    NamedSubmission,
+    NamedTeam,
     ReadingSession,
     WritingSession,
 )
@@ -203,25 +205,24 @@ def show_submissions(
     )
 
 
-@router.post("/submissions/{chosen}/{action}")
+@router.post("/submissions/{submission_id}/{action}")
 def decide_submission(
     competition: NamedCompetition,
-    chosen: UUID,
+    submission: NamedSubmission,
     action: Ruling,
     user: CurrentUser,
     session: WritingSession,
     reason: _Reason = "",
 ) -> Response:
     """Run a submission again, cancel it, disqualify it, or take that back."""
-    found = submission_search.find(session, competition.id, chosen)
     if action is Ruling.RERUN:
-        reruns.rerun(session, found.id, actor=user, reason=reason)
+        reruns.rerun(session, submission.id, actor=user, reason=reason)
     elif action is Ruling.CANCEL:
-        submissions.cancel(session, found.id, actor=user, reason=reason)
+        submissions.cancel(session, submission.id, actor=user, reason=reason)
     elif action is Ruling.RESTORE:
-        reruns.restore(session, found.id, actor=user, reason=reason)
+        reruns.restore(session, submission.id, actor=user, reason=reason)
     else:
-        reruns.disqualify(session, found.id, actor=user, reason=_needed(reason))
+        reruns.disqualify(session, submission.id, actor=user, reason=_needed(reason))
     return back(competition, "/submissions", done=action)
 
 
@@ -240,10 +241,10 @@ def show_teams(
     return show(request, "organize_teams.html", competition, listed=listed, shown=shown, name=name)
 
 
-@router.post("/phases/{phase}/quotas/{team}")
+@router.post("/phases/{phase}/quotas/{team_id}")
 def set_quota(
     phase: NamedPhase,
-    team: UUID,
+    team: NamedTeam,
     sent: Annotated[QuotaForm, Form()],
     user: CurrentUser,
     session: WritingSession,
@@ -251,9 +252,9 @@ def set_quota(
     """Give one team quotas of its own; with every field left empty, those of the phase again."""
     wanted = Quotas(**{kind: _number(text) for kind, text in sent.model_dump().items()})
     if wanted == Quotas():
-        team_quotas.reset(session, phase, team, actor=user)
+        team_quotas.reset(session, phase, team.id, actor=user)
     else:
-        team_quotas.allow(session, phase, team, wanted, actor=user)
+        team_quotas.allow(session, phase, team.id, wanted, actor=user)
     return back(phase.competition, "/teams", done="quota", phase=phase.slug)
 
 

@@ -60,11 +60,12 @@ def accept_on_page(
     request: Request, competition: NamedCompetition, user: CurrentUser, invitation_id: UUID
 ) -> Response:
     """Become part of a team, for good."""
-
-    def change(session: Session) -> None:
-        invitations.accept(session, competition, invitation_id, user)
-
-    return _carry_out(request, competition, user, change)
+    return _carry_out(
+        request,
+        competition,
+        user,
+        lambda session: invitations.accept(session, competition, invitation_id, user),
+    )
 
 
 @router.post("/invitations/{invitation_id}/decline")
@@ -72,11 +73,12 @@ def decline_on_page(
     request: Request, competition: NamedCompetition, user: CurrentUser, invitation_id: UUID
 ) -> Response:
     """Decline an invitation."""
-
-    def change(session: Session) -> None:
-        invitations.decline(session, competition, invitation_id, user)
-
-    return _carry_out(request, competition, user, change)
+    return _carry_out(
+        request,
+        competition,
+        user,
+        lambda session: invitations.decline(session, competition, invitation_id, user),
+    )
 
 
 @router.post("/invitations/{invitation_id}/withdraw")
@@ -84,11 +86,12 @@ def withdraw_on_page(
     request: Request, competition: NamedCompetition, user: CurrentUser, invitation_id: UUID
 ) -> Response:
     """Take an invitation back."""
-
-    def change(session: Session) -> None:
-        invitations.withdraw(session, competition, invitation_id, user)
-
-    return _carry_out(request, competition, user, change)
+    return _carry_out(
+        request,
+        competition,
+        user,
+        lambda session: invitations.withdraw(session, competition, invitation_id, user),
+    )
 
 
 @router.post("/leave")

@@ -6,7 +6,14 @@ from fastapi import APIRouter, Request, Response, status
 from sqlalchemy.orm import Session
 
 from api import paging, problems
-from api.dependencies import CurrentUser, NamedPhase, NamedSubmission, ReadingSession, WritingSession
+from api.dependencies import (
+    CurrentUser,
+    NamedPhase,
+    NamedSubmission,
+    NamedTeam,
+    ReadingSession,
+    WritingSession,
+)
 from api.filters import LISTED, Letters
 from api.moderation_schemas import (
     BulkRerunAnswer,
@@ -123,18 +130,20 @@ def list_quotas(  # FastAPI hands in one thing each
     return TeamQuotaList(teams=[TeamQuotaAnswer.of(usage) for usage in listed.rows])
 
 
-@router.put(f"{_PHASE}/quotas/{{team}}", summary="Give a team quotas of its own")
+@router.put(f"{_PHASE}/quotas/{{team_id}}", summary="Give a team quotas of its own")
 def allow_team(
-    phase: NamedPhase, team: UUID, wanted: Quotas, user: CurrentUser, session: WritingSession
+    phase: NamedPhase, team: NamedTeam, wanted: Quotas, user: CurrentUser, session: WritingSession
 ) -> TeamQuotaAnswer:
     """Give one team other quotas in a phase; what is null stays as the phase says."""
-    return TeamQuotaAnswer.of(team_quotas.allow(session, phase, team, wanted, actor=user))
+    return TeamQuotaAnswer.of(team_quotas.allow(session, phase, team.id, wanted, actor=user))
 
 
-@router.delete(f"{_PHASE}/quotas/{{team}}", summary="Give a team the phase's quotas again")
-def reset_team(phase: NamedPhase, team: UUID, user: CurrentUser, session: WritingSession) -> TeamQuotaAnswer:
+@router.delete(f"{_PHASE}/quotas/{{team_id}}", summary="Give a team the phase's quotas again")
+def reset_team(
+    phase: NamedPhase, team: NamedTeam, user: CurrentUser, session: WritingSession
+) -> TeamQuotaAnswer:
     """End what was allowed to one team alone."""
-    return TeamQuotaAnswer.of(team_quotas.reset(session, phase, team, actor=user))
+    return TeamQuotaAnswer.of(team_quotas.reset(session, phase, team.id, actor=user))
 
 
 @router.get(f"{_PHASE}/dataset", summary="Show what data a phase runs on")

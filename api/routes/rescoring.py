@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from api import problems
 from api.dependencies import CurrentUser, NamedPhase, ReadingSession, WritingSession
-from api.schemas import RescoringAnswer, RescoringRequest
+from api.rescoring_schemas import RescoringAnswer, RescoringRequest
 from core import rescoring
 from core.errors import (
     NotAllowedError,

@@ -9,7 +9,7 @@ import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy import update
 
-from api.authorization import TABLE, Audience
+from api.permissions import TABLE, Audience
 from core import db, submissions
 from core.competitions import find_phase
 from core.lifecycle import Verdict

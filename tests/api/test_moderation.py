@@ -164,7 +164,9 @@ def test_quota_of_a_team_of_another_competition_is_not_found(
     for team in (uuid4(), "x"):
         answer = client.put(f"{PHASE}/quotas/{team}", headers=oscar.headers, json={})
         assert answer.status_code == 404
-    bad = client.put(f"{PHASE}/quotas/{uuid4()}", headers=oscar.headers, json={"per_day": -1})
+    _upload(client, ada)
+    (listed,) = client.get(f"{PHASE}/quotas", headers=oscar.headers).json()["teams"]
+    bad = client.put(f"{PHASE}/quotas/{listed['team_id']}", headers=oscar.headers, json={"per_day": -1})
     assert bad.status_code == 422
 
 

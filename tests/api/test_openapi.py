@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api import openapi
-from api.authorization import TABLE, Audience
+from api.permissions import TABLE, Audience
 
 COMMITTED = Path(openapi.__file__).parents[1] / "docs" / "openapi.json"
 

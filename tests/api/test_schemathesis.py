@@ -9,7 +9,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode, checks
 from schemathesis.core.failures import FailureGroup
 
-from api.authorization import TABLE, Audience
+from api.permissions import TABLE, Audience
 from api.routes import events
 from tests.support.world import make_world
 

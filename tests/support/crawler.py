@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from api.authorization import TABLE
+from api.permissions import TABLE
 
 _LINK = re.compile(r'(?:href|src|hx-get)="(/[^"#]*)"')
 _PARAMETER = re.compile(r"{(\w+)}")
