@@ -34,7 +34,11 @@ class Sighting(NamedTuple):
 
 
 def crawl(
-    client: Any, parameters: Mapping[str, Iterable[str]], headers: Mapping[str, str] | None = None
+    client: Any,
+    parameters: Mapping[str, Iterable[str]],
+    headers: Mapping[str, str] | None = None,
+    *,
+    naming: Iterable[str] = ("",),
 ) -> list[Visit]:
     """Get every address that there is, but for streams, and whatever a page links to.
 
@@ -43,10 +47,12 @@ def crawl(
         parameters: what to fill into the parameters of addresses, all values in turn; into others, an id
             that nothing has.
         headers: who asks; nobody if left out.
+        naming: only addresses in whose template, or text, one of these stands.
     """
     document = client.get(_OPENAPI).json()
     streams = {path for path, item in document["paths"].items() if _is_stream(item)}
     addresses = {address.removeprefix("GET ") for address in TABLE if address.startswith("GET ")} - streams
+    addresses = {address for address in addresses if any(word in address for word in naming)}
     waiting = [path for address in addresses for path in _filled(address, parameters)] + [_OPENAPI]
     visits: dict[str, Visit] = {}
     while waiting:
@@ -57,7 +63,8 @@ def crawl(
         raw = "\n".join(f"{name}: {value}" for name, value in response.headers.items()).encode()
         visits[path] = Visit(path, response.status_code, raw + b"\n\n" + response.content)
         if "text/html" in response.headers.get("content-type", ""):
-            waiting += _LINK.findall(response.text.replace("&amp;", "&"))
+            links = _LINK.findall(response.text.replace("&amp;", "&"))
+            waiting += [link for link in links if any(word in link for word in naming)]
     return list(visits.values())
 
 
