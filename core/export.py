@@ -14,8 +14,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from core import board_table, csv_text, standings, zip_stream
+from core.bundle import columns, writing
 from core.leaderboard import leaderboard
-from core.models import Phase, Score, Submission
+from core.models import Competition, Phase, Score, Submission
 from core.storage import storage
 from core.visibility import Viewer
 
@@ -111,6 +112,8 @@ def archive(session: Session, phase: Phase) -> Iterator[bytes]:
         "submissions.json": to_json(found),
         "submissions.csv": to_csv(found),
     }
+    definition = writing.files_of(columns.spec_of(session.get_one(Competition, phase.competition_id)))
+    tables |= {f"competition/{name}": content for name, content in definition.items()}
     stored = {one.source: one.source_sha256 for one in found}
     stored |= {one.artifact: one.artifact_sha256 for one in found if one.artifact and one.artifact_sha256}
     if phase.results_sha256 is not None:

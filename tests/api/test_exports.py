@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from core import db, zip_stream
-from core.competitions import find_phase
+from core.competitions import find_phase, read_spec
 from core.lifecycle import BoardRule
 from core.models import Score, Submission, utc_now
 from core.storage import storage
@@ -75,6 +75,7 @@ def _recompute(folder):
 def test_export_is_recomputed_to_the_same_scores_and_ranking(client, scored, olga, tmp_path):
     names = _unpack(client, olga, tmp_path)
     assert not any(".." in name or name.startswith("/") for name in names)
+    assert read_spec(tmp_path / "competition" / "competition.yaml").slug == "faces"
     assert sum(name.startswith("sources/") and name.endswith(".py") for name in names) == 5
     assert sum(name.startswith("artifacts/") for name in names) == 5
     done = _recompute(tmp_path)

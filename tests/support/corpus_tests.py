@@ -78,7 +78,7 @@ class Range:
         """Return all answers that the owner of these submissions, whose token it is, can get."""
         parameters = {"competition": ["demo"], "phase": [phase], "submission_id": submission_ids}
         with httpx2.Client(base_url=self.installation.url, timeout=30) as client:
-            # That nothing shows elsewhere either is tried without a sandbox, in tests/api/test_hidden_phases.py.
+            # That nothing shows elsewhere either is tried without a sandbox: tests/api/test_hidden_phases.py.
             return crawl(
                 client, parameters, {"Authorization": f"Bearer {token}"}, naming=["submission", "leaderboard"]
             )
