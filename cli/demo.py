@@ -14,6 +14,7 @@ from cli.client import Client
 from cli.supervisor import InstallationError
 from cli.tables import leaderboard_table
 from core import accounts, competitions, db
+from core.bundle import applying
 from core.errors import LetheError
 from core.models import Competition
 
@@ -75,7 +76,7 @@ def _ensure_competition() -> None:
     spec = competitions.read_spec(_COMPETITION_FILE)
     with db.transaction() as session:
         if session.scalar(select(Competition.id).where(Competition.slug == spec.slug)) is None:
-            competitions.create(session, spec)
+            applying.create(session, spec, None)
 
 
 def _wait_for_phase(client: Client, console: Console, watch: Callable[[], None]) -> None:

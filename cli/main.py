@@ -22,6 +22,7 @@ from cli.supervisor import WORKER, InstallationError, Supervisor
 from cli.tables import leaderboard_table, progress_line, rescoring_line
 from cli.terminal import LOCAL_URL, MaybeToken, Token, Url, console
 from core import competitions, db, references, rescoring
+from core.bundle import applying
 from core.inert import inert
 from core.limits import limits_of
 
@@ -81,7 +82,7 @@ def create_competition(path: _Competition) -> None:
     with clear_errors():
         spec = phase_bundles.stored(competitions.read_spec(path), path.parent)
         with db.transaction() as session:
-            competition = competitions.create(session, spec)
+            competition = applying.create(session, spec, None)
         console.print(
             f"Created `{competition.slug}`; its phases open when their reference models are trained."
         )

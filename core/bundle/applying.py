@@ -45,14 +45,15 @@ _OF_MODELS: dict[str, Any] = {
 """What a phase has whose preparation has not begun."""
 
 
-def create(session: Session, spec: CompetitionSpec, actor: User) -> Competition:
-    """Create a competition whose datasets are stored; who does it is its first organizer.
+def create(session: Session, spec: CompetitionSpec, actor: User | None) -> Competition:
+    """Create a competition whose datasets are stored; its first organizer is the actor, if it is no operator.
 
     Raises:
         InvalidCompetitionError: a competition with this slug exists.
     """
     competition = competitions.create(session, spec)
-    session.add(Organizer(competition_id=competition.id, user_id=actor.id))
+    if actor is not None:
+        session.add(Organizer(competition_id=competition.id, user_id=actor.id))
     audit.record(
         session,
         actor=actor,

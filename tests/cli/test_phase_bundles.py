@@ -37,6 +37,8 @@ def test_bundle_beside_the_file_is_stored_and_named_by_its_hashes(
     ended = create(tmp_path, {"kind": "bundle", "path": "data/faces"}, {"kind": "synthetic"})
     assert ended.exit_code == 0, ended.stderr
     with db.reading() as session:
+        written = session.execute(select(AuditEvent.action, AuditEvent.actor_id, AuditEvent.target)).one()
+        assert written == ("competition.create", None, "demo")
         over_bundle, synthetic = session.scalars(select(Phase.dataset).order_by(Phase.position))
     assert synthetic == {"kind": "synthetic"}
     assert set(over_bundle) == {"kind", "participant", "secret", "manifest"}
