@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from core import db, queue
-from core.models import Competition, Phase
+from core.models import AuditEvent, Competition, Phase
 from core.storage import storage
 from faces.bundle import unpack
 from faces.folder import read_with_files
