@@ -35,7 +35,7 @@ def _run(runner: SubmissionRunner, name: str) -> RunOutcome:
     [
         *("complex_numbers", "negative_view", "boolean", "half_float", "stride_zero", "overlapping_view"),
         *("tracked", "inference", "shared_memory", "denormal_and_minus_zero", "largest_integer"),
-        *("fractional_count", "nan_count", "dispatching_subclass", "default_device_left_on_meta"),
+        *("fractional_count", "nan_count", "default_device_left_on_meta"),
         *("closed_memory_file", "own_frame"),
     ],
 )
@@ -44,6 +44,17 @@ def test_what_can_be_read_as_weights_is_weights(runner: SubmissionRunner, name: 
     assert outcome.verdict is Verdict.OK, outcome.message
     assert outcome.weights is not None
     assert all(tensor.isfinite().all() for tensor in load(outcome.weights).values())
+
+
+def test_tensor_that_has_no_memory_is_what_lies_there_or_refused(runner: SubmissionRunner) -> None:
+    """What is sent in its place is memory that nobody has written to: often numbers, now and then none."""
+    outcome = _run(runner, "dispatching_subclass")
+    if outcome.verdict is Verdict.INVALID_OUTPUT:
+        assert "holds a NaN or an infinite value" in outcome.message
+    else:
+        assert outcome.verdict is Verdict.OK, outcome.message
+        assert outcome.weights is not None
+        assert all(tensor.isfinite().all() for tensor in load(outcome.weights).values())
 
 
 def test_frame_of_the_runs_own_making_is_taken_as_it_is(runner: SubmissionRunner) -> None:
