@@ -29,7 +29,7 @@ _REASONS = {  # anybody may read them
     "broker": "The broker does not answer; uploads are accepted and wait.",
     "storage": "The storage cannot be written.",
     _WORKERS: "No worker is known to take work, or some of it; uploads are accepted and wait. "
-    "Organizers see why at /organizers/workers.",
+    "Admins see why at /organizers/workers.",
 }
 _FAILURES = (PlatformError, OSError, SQLAlchemyError, KombuError, ObstoreError)
 

@@ -33,7 +33,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with Supervisor(port=0) as supervisor:
         _create_competition()
-        organizer = _client(supervisor, "organizer", is_organizer=True)
+        organizer = _client(supervisor, "organizer", admin=True)
         _wait(supervisor, lambda: organizer.phase("metric", "check")["state"] == "ready")
         for name, path in _SUBMISSIONS.items():
             participant = _client(supervisor, name)
@@ -50,9 +50,9 @@ def _create_competition() -> None:
             competitions.create(session, spec)
 
 
-def _client(supervisor: Supervisor, name: str, *, is_organizer: bool = False) -> Client:
+def _client(supervisor: Supervisor, name: str, *, admin: bool = False) -> Client:
     with db.transaction() as session:
-        token = accounts.create_user(session, name, admin=is_organizer).token
+        token = accounts.create_user(session, name, admin=admin).token
     return Client(supervisor.url, token)
 
 
