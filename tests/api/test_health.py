@@ -127,7 +127,7 @@ def test_ready_without_a_worker_says_so_and_no_more(client, happen):
     assert (response.status_code, answer["ready"]) == (200, True)
     assert answer["checks"] == ALL_OK | {"workers": "failed"}
     assert list(answer["reasons"]) == ["workers"]
-    assert "Organizers see why at /organizers/workers" in answer["reasons"]["workers"]
+    assert "Admins see why at /organizers/workers" in answer["reasons"]["workers"]
     assert "secret" not in response.text
 
 
