@@ -6,12 +6,12 @@ A key is its user's own, and stands for one upload for good.
 import hashlib
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
 from core.errors import IdempotencyKeyReusedError
-from core.lifecycle import SubmissionState, Verdict
+from core.lifecycle import ENDED, SubmissionState, Verdict
 from core.models import IdempotencyKey, Phase, Submission, Team, User
 
 _REUSED = "This Idempotency-Key stands for another upload of yours. Use a new one for a new upload."
@@ -22,6 +22,8 @@ def find_same(session: Session, phase: Phase, team: Team, source_sha256: str) ->
 
     What the platform failed at, or was cancelled, is as if it were not there.
     """
+    # A rerun has the time of what it repeats, and does not count yet while it is under way.
+    waits = and_(Submission.rerun_of_id.is_not(None), Submission.state.not_in(ENDED))
     query = (
         select(Submission)
         .where(
@@ -32,8 +34,7 @@ def find_same(session: Session, phase: Phase, team: Team, source_sha256: str) ->
             Submission.state != SubmissionState.CANCELLED,
             Submission.verdict.is_distinct_from(Verdict.PLATFORM_ERROR),
         )
-        # A rerun under way has the time of what it repeats, and does not count yet.
-        .order_by(Submission.rerun_of_id.is_not(None), Submission.created_at, Submission.id)
+        .order_by(waits, Submission.created_at, Submission.id)
         .options(joinedload(Submission.user))
     )
     return session.scalars(query).first()

@@ -71,6 +71,11 @@ class Model:
             and self.verdict is not Verdict.PLATFORM_ERROR
         )
 
+    @property
+    def waits(self) -> bool:
+        """Whether it is a rerun that does not count yet."""
+        return self.rerun_of is not None and self.state not in ENDED
+
     def end(self, state: SubmissionState, verdict: Verdict | None) -> None:
         """End it, and let it take the place of what it repeats."""
         self.state, self.verdict = state, verdict
@@ -145,7 +150,7 @@ class Machine(RuleBasedStateMachine):
         same = [one for one in self.models if one.number == number and one.answers]
         if same:
             assert not receipt.created
-            assert receipt.submission.id == min(same, key=lambda one: one.created_at).id
+            assert receipt.submission.id == min(same, key=lambda one: (one.waits, one.created_at)).id
             return
         today, total, under_way = self._used()
         assert (today < PER_DAY, total < TOTAL, under_way < CONCURRENT) == (True, True, True)
@@ -245,7 +250,7 @@ class Machine(RuleBasedStateMachine):
             assert not legal
             return
         assert legal
-        self._add(Model(again.id, model.number, self.now, rerun_of=model))
+        self._add(Model(again.id, model.number, model.created_at, rerun_of=model))
 
     @rule(index=st.integers(0, 30), restore=st.booleans())
     def rule_on(self, index: int, *, restore: bool) -> None:
