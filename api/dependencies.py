@@ -1,6 +1,6 @@
 """What routes and pages ask for: a session, who asks, what the address names, an upload that is admitted."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api import limiting, uploads
 from api.authorization import CurrentAccess
-from core import competitions, intake, programs
+from core import competitions, intake
 from core.db import reading, transaction
 from core.errors import InvalidCompetitionError, InvalidSubmissionError
 from core.intake import Announced
@@ -111,15 +111,16 @@ def _announced_upload(
 
 async def _admitted_upload(
     request: Request, phase: OpenPhase, announced: Annotated[Announced, Depends(_announced_upload)]
-) -> Upload:
+) -> AsyncIterator[Upload]:
     cap_bytes = min(limits_of(phase).upload_bytes, get_settings().max_upload_bytes)
-    received = await uploads.receive(request, cap_bytes=cap_bytes, held_bytes=programs.MAX_UPLOAD_BYTES)
-    return replace(received, key=announced.key)
+    async with uploads.receive(request, cap_bytes=cap_bytes) as received:
+        yield replace(received, key=announced.key)
 
 
 async def _sent_bundle(request: Request, access: CurrentAccess) -> bytes:  # noqa: ARG001  # admitted first
     try:
-        return (await uploads.receive(request, cap_bytes=get_settings().max_upload_bytes)).source
+        async with uploads.receive(request, cap_bytes=get_settings().max_upload_bytes) as received:
+            return received.file.read()
     except InvalidSubmissionError as error:
         raise InvalidCompetitionError(
             f"Send the bundle as multipart/form-data; with curl write `-F {uploads.FIELD}=@bundle.zip`."
@@ -127,4 +128,4 @@ async def _sent_bundle(request: Request, access: CurrentAccess) -> bytes:  # noq
 
 
 SentBundle = Annotated[bytes, Depends(_sent_bundle)]
-AdmittedUpload = Annotated[Upload, Depends(_admitted_upload)]
+AdmittedUpload = Annotated[Upload, Depends(_admitted_upload, scope="function")]

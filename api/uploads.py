@@ -1,6 +1,8 @@
 """One uploaded file: received within its cap, and its name made safe to store and to show."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -31,13 +33,13 @@ REQUEST_BODY = _body("A .py, .ipynb or .zip with unlearning(net, retain, forget,
 BUNDLE_BODY = _body("A competition.yaml, or a .zip with one and the files that it names.")
 
 
-async def receive(request: Request, *, cap_bytes: int, held_bytes: int | None = None) -> Upload:
-    """Read the form of a request and return its file; while it comes it is on the disk.
+@asynccontextmanager
+async def receive(request: Request, *, cap_bytes: int) -> AsyncIterator[Upload]:
+    """Read the form of a request and yield its file, which is on the disk and closed afterwards.
 
     Args:
         request: a request whose body nobody has read yet.
         cap_bytes: the largest file.
-        held_bytes: the largest that is taken into memory; no valid file is larger. By default all are.
 
     Raises:
         UploadTooLargeError: the file or the form around it is too large; reading stops there.
@@ -48,9 +50,7 @@ async def receive(request: Request, *, cap_bytes: int, held_bytes: int | None = 
             found = form.get(FIELD)
             if not isinstance(found, UploadFile):
                 raise InvalidSubmissionError(_what_is_missing(request, found))
-            if held_bytes is not None and (found.size or 0) > held_bytes:
-                raise UploadTooLargeError(f"No submission of more than {held_bytes:,} bytes can be read.")
-            return Upload(clean_filename(found.filename or ""), await found.read(cap_bytes + 1))
+            yield Upload(clean_filename(found.filename or ""), found.file)
     except ClientDisconnect as error:
         raise InvalidSubmissionError("The connection was closed before the upload was complete.") from error
 

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import IO, cast
@@ -192,7 +193,7 @@ def _take_lease(slug: str, source: str, *, n_models: int) -> Lease:
         stored.state = PhaseState.READY
         user = accounts.create_user(session, "benchmark").user
         submission = submissions.accept(
-            session, stored, user, Upload("submission.py", source.encode())
+            session, stored, user, Upload("submission.py", BytesIO(source.encode()))
         ).submission
     with db.transaction() as session:
         submissions.begin(session, submission.id)

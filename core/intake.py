@@ -1,6 +1,8 @@
 """The first look at an upload: at its head before its body is read, then at the file."""
 
+import os
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,7 +11,6 @@ from core import programs, quotas, repeats, teams
 from core.errors import UploadTooLargeError
 from core.limits import limits_of
 from core.models import Participant, Phase, Submission, User, utc_now
-from core.programs import Program
 
 FORM_OVERHEAD_BYTES = 4096
 """At most as much longer than its file is the form in which a client sends one."""
@@ -42,17 +43,22 @@ def check(session: Session, phase: Phase, user: User, announced: Announced) -> N
         quotas.check(session, phase, part.team_id, now=utc_now())
 
 
-def read(phase: Phase, filename: str, source: bytes) -> Program:
-    """Return the program in a file that was uploaded, without running any of it.
+def look_into(phase: Phase, filename: str, file: BinaryIO) -> tuple[str, ...]:
+    """Look into a file that was uploaded, without running any of it; return what its owner should know.
 
     Raises:
         UploadTooLargeError: the file is over the phase's cap.
         InvalidSubmissionError: the file cannot work; the message says why.
     """
+    n_bytes = file.seek(0, os.SEEK_END)
     cap_bytes = limits_of(phase).upload_bytes
-    if len(source) > cap_bytes:
+    if n_bytes > cap_bytes:
         raise UploadTooLargeError(f"The file is over the phase's cap of {cap_bytes:,} bytes.")
-    return programs.read(filename, source)
+    if n_bytes > programs.MAX_UPLOAD_BYTES:
+        raise UploadTooLargeError(
+            f"No submission of more than {programs.MAX_UPLOAD_BYTES:,} bytes can be read."
+        )
+    return programs.check(filename, file)
 
 
 def _may_be_there(session: Session, phase: Phase, part: Participant, announced: Announced) -> bool:

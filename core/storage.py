@@ -1,10 +1,12 @@
 """Content-addressed storage: bytes under their sha256, in a folder or an S3 bucket."""
 
 import hashlib
+import io
 import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote, urlparse
 
 from obstore.exceptions import BaseError
@@ -15,6 +17,7 @@ from core.settings import get_settings
 
 _STORE_ERRORS = (BaseError, OSError)
 _PIECE_BYTES = 2**20
+_PART_BYTES = 5 * 2**20  # S3 takes no smaller parts
 
 
 class Storage:
@@ -25,31 +28,38 @@ class Storage:
         self._store = store
         self._folder = folder
 
-    def put(self, data: bytes) -> str:
-        """Store `data` and return its sha256 in hex: once that is known, the object is whole and durable.
+    def put(self, data: bytes | BinaryIO) -> str:
+        """Store bytes, or a file from its start, and return its sha256 in hex: then it is whole and durable.
+
+        Of a file a few MiB at a time are in memory.
 
         Raises:
             StorageError: it cannot be written; nothing then has its name.
         """
-        sha256 = hashlib.sha256(data).hexdigest()
+        file = io.BytesIO(data) if isinstance(data, bytes) else data
+        sha256 = _hash(file)
         try:
             if self._folder is None:
-                self._store.put(_path(sha256), data)
+                self._put(sha256, file)
             else:
-                self._put_in_folder(self._folder, _path(sha256), data)
+                self._put_in_folder(self._folder, sha256, file)
         except _STORE_ERRORS as error:
             raise StorageError(f"object {sha256} cannot be written: {error}") from error
         return sha256
 
-    def _put_in_folder(self, folder: Path, path: str, data: bytes) -> None:
+    def _put(self, sha256: str, file: BinaryIO) -> None:
+        file.seek(0)
+        self._store.put(_path(sha256), file, chunk_size=_PART_BYTES, max_concurrency=1)
+
+    def _put_in_folder(self, folder: Path, sha256: str, data: BinaryIO) -> None:
         """Store an object, and wait until it and its name are on the disk, as the store itself does not.
 
         One that is there stays: a new file in its place would not be on the disk yet.
         """
-        file = folder / path
-        if not file.is_file() or file.read_bytes() != data:
-            self._store.put(path, data)
-        for one in (file, *Path(path).parents):
+        path = Path(_path(sha256))
+        if not _holds(folder / path, sha256):
+            self._put(sha256, data)
+        for one in (path, *path.parents):
             _sync(folder / one)
 
     def has(self, sha256: str) -> bool:
@@ -99,6 +109,18 @@ class Storage:
 
 def _path(sha256: str) -> str:
     return f"sha256/{sha256[:2]}/{sha256}"
+
+
+def _hash(file: BinaryIO) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _holds(path: Path, sha256: str) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return _hash(file) == sha256
 
 
 def _sync(path: Path) -> None:

@@ -1,6 +1,8 @@
 """Submissions: taken in, run, scored, ended. Only this module changes their state."""
 
+import os
 from dataclasses import dataclass
+from typing import BinaryIO
 from uuid import UUID
 
 from sqlalchemy import select
@@ -35,7 +37,7 @@ class Upload:
     """What a participant sent; `key` is what their client calls it, to be able to repeat it."""
 
     filename: str
-    source: bytes
+    file: BinaryIO
     key: str | None = None
 
 
@@ -81,8 +83,8 @@ def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receip
         QuotaExceededError: the team has none left of one of its quotas.
     """
     competitions.check_open(phase)
-    program = intake.read(phase, upload.filename, upload.source)
-    source_sha256 = storage().put(upload.source)
+    warnings = intake.look_into(phase, upload.filename, upload.file)
+    source_sha256 = storage().put(upload.file)
     # Who migrates the submissions of a phase that has closed waits for this upload, or comes first.
     phase = competitions.hold(session, phase.id)
     competitions.check_open(phase)
@@ -102,8 +104,8 @@ def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receip
             user=session.get_one(User, user.id),
             filename=upload.filename,
             source_sha256=source_sha256,
-            size_bytes=len(upload.source),
-            warnings=list(program.warnings),
+            size_bytes=upload.file.seek(0, os.SEEK_END),
+            warnings=list(warnings),
             state=SubmissionState.UPLOADED,
             created_at=now,
         )

@@ -68,7 +68,7 @@ def unpack(upload: bytes) -> dict[str, bytes]:
     if not upload.startswith(b"PK"):
         return {DOCUMENT: upload}
     try:
-        files = archive.read_archive(upload, max_bytes=MAX_UNPACKED_BYTES)
+        files = archive.read_archive(io.BytesIO(upload), max_bytes=MAX_UNPACKED_BYTES)
     except InvalidSubmissionError as error:
         raise InvalidCompetitionError(str(error)) from error
     return paths.without_wrapping_folder(files, [DOCUMENT])[0]

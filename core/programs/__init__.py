@@ -2,6 +2,6 @@
 
 from core.programs.archive import MAX_UPLOAD_BYTES
 from core.programs.program import ENTRY_FILE, Program
-from core.programs.reading import read
+from core.programs.reading import check, read
 
-__all__ = ["ENTRY_FILE", "MAX_UPLOAD_BYTES", "Program", "read"]
+__all__ = ["ENTRY_FILE", "MAX_UPLOAD_BYTES", "Program", "check", "read"]

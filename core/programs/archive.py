@@ -1,10 +1,12 @@
 """An uploaded zip archive, read within hard bounds: whatever it holds, nothing is written or run."""
 
-import io
+import os
 import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
+from typing import BinaryIO
 
 from core.errors import InvalidSubmissionError
 from core.programs import paths
@@ -16,6 +18,7 @@ MAX_UPLOAD_BYTES = MAX_BYTES + 2**20
 """No archive of so much, packed, can be read, and no other file is asked for more: see `read_archive`."""
 _MAX_RATIO = 100
 _FREE_BYTES = 2**20  # a small archive may be as dense as it likes
+_PIECE_BYTES = 2**18
 _MAX_ENTRIES = 10_000  # the files of an archive in the archive are counted too
 
 _DIRECTORY_ENTRY = b"PK\x01\x02"
@@ -23,29 +26,37 @@ _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 
 
-def read_archive(data: bytes, *, max_bytes: int = MAX_BYTES) -> dict[str, bytes]:
+def read_archive(
+    file: BinaryIO, *, wanted: Callable[[str], bool] = lambda _: True, max_bytes: int = MAX_BYTES
+) -> dict[str, bytes]:
     """Return the files of a zip archive by their paths, without what systems and editors leave behind.
 
     Args:
-        data: the archive.
+        file: the archive, which can be read anywhere.
+        wanted: whether the content of a file is to be returned; that of another is only checked, a piece
+            at a time, and stands as nothing.
         max_bytes: the most that all of its files may have together, unpacked.
 
     Raises:
         InvalidSubmissionError: it is no such archive, or holds what it may not; the message names it.
     """
     # zipfile makes an object for each entry of the directory, and each begins with this mark.
-    if data.count(_DIRECTORY_ENTRY) > _MAX_ENTRIES:
+    if _count(file, _DIRECTORY_ENTRY) > _MAX_ENTRIES:
         raise InvalidSubmissionError(f"The archive holds too many files; at most {MAX_MEMBERS} may be in it.")
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
-            _check_amount(members, n_bytes=len(data), max_bytes=max_bytes)
+            _check_amount(members, n_bytes=file.seek(0, os.SEEK_END), max_bytes=max_bytes)
             for member in members:
                 _check_member(member)
-            _check_apart(members, data, end=archive.start_dir)
+            _check_apart(members, file, end=archive.start_dir)
             files = [member for member in members if not member.is_dir()]
             paths.check_distinct(member.filename for member in files)
-            return {file.filename: _read(archive, file) for file in files if not paths.is_junk(file.filename)}
+            return {
+                member.filename: _read(archive, member, is_wanted=wanted(member.filename))
+                for member in files
+                if not paths.is_junk(member.filename)
+            }
     except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError) as error:
         raise InvalidSubmissionError(f"The archive cannot be read as a zip file: {_shown(error)}.") from None
     except (
@@ -91,11 +102,23 @@ def _check_member(member: zipfile.ZipInfo) -> None:
         raise InvalidSubmissionError(f"The path {name} in the archive {problem}.")
 
 
-def _check_apart(members: list[zipfile.ZipInfo], data: bytes, *, end: int) -> None:
+def _count(file: BinaryIO, mark: bytes) -> int:
+    """Return how often a mark occurs in a file; it cannot overlap itself."""
+    count, seam = 0, b""
+    file.seek(0)
+    while piece := file.read(_PIECE_BYTES):
+        piece = seam + piece
+        count += piece.count(mark)
+        seam = piece[1 - len(mark) :]  # too short for a whole mark, so none is counted twice
+    return count
+
+
+def _check_apart(members: list[zipfile.ZipInfo], file: BinaryIO, *, end: int) -> None:
     """Refuse members that share bytes, or reach over `end`: so a small archive can hold a very large one."""
     for member in sorted(members, key=lambda member: member.header_offset, reverse=True):
         start = member.header_offset
-        header = data[start : start + _LOCAL_HEADER.size] if start >= 0 else b""
+        file.seek(max(start, 0))
+        header = file.read(_LOCAL_HEADER.size) if start >= 0 else b""
         if len(header) < _LOCAL_HEADER.size:
             raise InvalidSubmissionError("The archive is damaged: a member lies outside of it.")
         *_, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(header)
@@ -104,12 +127,17 @@ def _check_apart(members: list[zipfile.ZipInfo], data: bytes, *, end: int) -> No
         end = start
 
 
-def _read(archive: zipfile.ZipFile, file: zipfile.ZipInfo) -> bytes:
-    with archive.open(file) as stream:
-        content = stream.read(file.file_size + 1)  # without a number zipfile unpacks all there is, then cuts
-    if len(content) != file.file_size:  # zipfile sees only where there is more than the directory says
-        raise zipfile.BadZipFile(f"{file.filename} ends before its end")
-    return content
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, *, is_wanted: bool) -> bytes:
+    content, n_bytes = bytearray(), 0
+    with archive.open(member) as stream:
+        # Without a number zipfile unpacks all there is, then cuts; it reads to the end to compare the sum.
+        while piece := stream.read(_PIECE_BYTES):
+            n_bytes += len(piece)
+            if is_wanted:
+                content += piece
+    if n_bytes != member.file_size:  # zipfile sees only where there is more than the directory says
+        raise zipfile.BadZipFile(f"{member.filename} ends before its end")
+    return bytes(content)
 
 
 def _shown(error: Exception) -> str:

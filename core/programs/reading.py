@@ -1,8 +1,10 @@
 """The way from an upload to a program: unpack, look inside, leave out what is not needed."""
 
 import ast
-from collections.abc import Collection, Mapping
+import io
+from collections.abc import Callable, Collection, Mapping
 from pathlib import PurePosixPath
+from typing import BinaryIO
 
 from core.errors import InvalidSubmissionError
 from core.programs import paths
@@ -37,13 +39,31 @@ def read(filename: str, data: bytes) -> Program:
     Raises:
         InvalidSubmissionError: it can never work; the message says what was wrong and what to do.
     """
+    return _read(filename, io.BytesIO(data), wanted=lambda _: True)
+
+
+def check(filename: str, file: BinaryIO) -> tuple[str, ...]:
+    """Return what the owner of an upload should know; of an archive only the entry file is held in memory.
+
+    Raises:
+        InvalidSubmissionError: as `read`.
+    """
+    return _read(filename, file, wanted=_may_be_entry).warnings
+
+
+def _may_be_entry(path: str) -> bool:
+    return PurePosixPath(path).name in (ENTRY_FILE, ENTRY_NOTEBOOK)
+
+
+def _read(filename: str, file: BinaryIO, *, wanted: Callable[[str], bool]) -> Program:
     ending = PurePosixPath(filename).suffix.lower()
+    file.seek(0)
     if ending == ".zip":
-        return _read_files(read_archive(data))
+        return _read_files(read_archive(file, wanted=wanted))
     if ending == ".ipynb":
-        return _read_entry({}, data, is_notebook=True)
+        return _read_entry({}, file.read(), is_notebook=True)
     if ending == ".py":
-        return _read_entry({}, data, is_notebook=False)
+        return _read_entry({}, file.read(), is_notebook=False)
     raise InvalidSubmissionError(
         "Upload a Python file (its name ends in `.py`), a notebook (`.ipynb`), or an archive of "
         "`submission.py` and what it imports (`.zip`)."

@@ -1,5 +1,7 @@
 """A submission's log as text: for its owner, and harmless wherever it is shown."""
 
+from io import BytesIO
+
 import pytest
 from typer.testing import CliRunner
 
@@ -40,7 +42,7 @@ def submission(competition, ada):
 def _failed(owner, phase):
     with db.transaction() as session:
         found = find_phase(session, "faces", phase)
-        made = submissions.accept(session, found, owner.user, Upload("s.py", HONEST)).submission
+        made = submissions.accept(session, found, owner.user, Upload("s.py", BytesIO(HONEST))).submission
     run_all(made.id, verdict=Verdict.NONZERO_EXIT, log=LOG)
     return made
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from itertools import count
 from uuid import UUID
 
@@ -137,7 +138,7 @@ class Machine(RuleBasedStateMachine):
         try:
             with db.transaction() as session:
                 phase = session.get_one(Phase, self.phase_id)
-                receipt = submissions.accept(session, phase, self.user, Upload("a.py", source))
+                receipt = submissions.accept(session, phase, self.user, Upload("a.py", BytesIO(source)))
         except PhaseClosedError:
             assert not OPENS <= self.now < CLOSES
             return

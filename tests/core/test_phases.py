@@ -2,6 +2,7 @@
 
 import threading
 from datetime import datetime, timedelta, timezone
+from io import BytesIO
 from uuid import UUID
 
 import pytest
@@ -248,7 +249,7 @@ def test_upload_that_came_in_time_is_seen_by_the_migration(installation: object)
     sweeper = threading.Thread(target=_advance, args=(AFTER,))
     with time_machine.travel(DURING, tick=False), db.transaction() as session:
         phase = competitions.find_phase(session, "demo", "p0")
-        late = submissions.accept(session, phase, ann, Upload("a.py", HONEST)).submission
+        late = submissions.accept(session, phase, ann, Upload("a.py", BytesIO(HONEST))).submission
         sweeper.start()
         sweeper.join(0.3)
         assert sweeper.is_alive()

@@ -1,6 +1,7 @@
 """The walk of a submission through its states, and what never happens twice."""
 
 import threading
+from io import BytesIO
 from uuid import UUID, uuid4
 
 import pytest
@@ -40,7 +41,7 @@ def test_accept_rolled_back_sends_nothing(sent: list[queue.Message]) -> None:
     sent.clear()
     with pytest.raises(RuntimeError), db.transaction() as session:
         owner = accounts.create_user(session, "ann").user
-        submissions.accept(session, session.get_one(Phase, phase.id), owner, Upload("a.py", HONEST))
+        submissions.accept(session, session.get_one(Phase, phase.id), owner, Upload("a.py", BytesIO(HONEST)))
         raise RuntimeError
     assert sent == []
     with db.reading() as session:
@@ -82,7 +83,9 @@ def test_accept_same_bytes_at_once_is_one_submission(sent: list[queue.Message]) 
     def upload() -> None:
         start.wait()
         with db.transaction() as session:
-            submissions.accept(session, session.get_one(Phase, phase.id), owner, Upload("a.py", HONEST))
+            submissions.accept(
+                session, session.get_one(Phase, phase.id), owner, Upload("a.py", BytesIO(HONEST))
+            )
 
     threads = [threading.Thread(target=upload) for _ in range(4)]
     for thread in threads:
@@ -96,12 +99,12 @@ def test_accept_same_bytes_at_once_is_one_submission(sent: list[queue.Message]) 
 @pytest.mark.parametrize(
     ("changes", "upload", "error"),
     [
-        ({}, Upload("a.txt", HONEST), InvalidSubmissionError),
-        ({}, Upload("a.py", b"x = 1"), InvalidSubmissionError),
-        ({"limits": {"upload_bytes": 10}}, Upload("a.py", HONEST), UploadTooLargeError),
-        ({"end": "2001-01-01T00:00:00Z"}, Upload("a.py", HONEST), PhaseClosedError),
-        ({"start": "2199-01-01T00:00:00Z"}, Upload("a.py", HONEST), PhaseClosedError),
-        ({"ready": False}, Upload("a.py", HONEST), PhaseClosedError),
+        ({}, Upload("a.txt", BytesIO(HONEST)), InvalidSubmissionError),
+        ({}, Upload("a.py", BytesIO(b"x = 1")), InvalidSubmissionError),
+        ({"limits": {"upload_bytes": 10}}, Upload("a.py", BytesIO(HONEST)), UploadTooLargeError),
+        ({"end": "2001-01-01T00:00:00Z"}, Upload("a.py", BytesIO(HONEST)), PhaseClosedError),
+        ({"start": "2199-01-01T00:00:00Z"}, Upload("a.py", BytesIO(HONEST)), PhaseClosedError),
+        ({"ready": False}, Upload("a.py", BytesIO(HONEST)), PhaseClosedError),
     ],
 )
 def test_accept_refuses(changes: dict[str, object], upload: Upload, error: type[Exception]) -> None:

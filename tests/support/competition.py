@@ -1,5 +1,6 @@
 """A small competition with a phase that is ready, for tests that do not prepare one."""
 
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
@@ -33,7 +34,7 @@ def make_submission(phase: Phase, *, user: str = "ann", source: bytes = HONEST) 
     with db.transaction() as session:
         owner = accounts.create_user(session, user).user
         phase = session.get_one(Phase, phase.id)
-        return submissions.accept(session, phase, owner, Upload("submission.py", source)).submission
+        return submissions.accept(session, phase, owner, Upload("submission.py", BytesIO(source))).submission
 
 
 def make_scoring(phase: Phase, *, user: str = "ann", number: float = 0.0, seconds: float = 1.0) -> Submission:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import BytesIO
 from uuid import UUID
 
 from sqlalchemy import select
@@ -58,7 +59,9 @@ def upload(name: str, number: int = 0, *, phase: str = "p0", key: str | None = N
     user, source = make_user(name), HONEST + f"# {number}\n".encode()
     with db.transaction() as session:
         found = competitions.find_phase(session, "demo", phase)
-        return submissions.accept(session, found, user, Upload("submission.py", source, key)).submission
+        return submissions.accept(
+            session, found, user, Upload("submission.py", BytesIO(source), key)
+        ).submission
 
 
 def finish(submission_id: UUID, final_score: float = 0.1) -> None:
