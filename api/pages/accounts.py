@@ -7,8 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Request, Response, status
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from api.authorization import CurrentAccess
-from api.dependencies import CurrentUser, WritingSession
+from api.dependencies import CurrentSession, CurrentUser, WritingSession
 from api.identity import clear_cookie
 from api.pages.entrance import openid_label
 from api.pages.rendering import render
@@ -26,6 +25,7 @@ _DONE = {
     "password": "The password is changed.",
     "revoked": "The token is revoked.",
     "linked": "You can sign in that way from now on.",
+    "unlinked": "That identity signs in here no longer.",
 }
 _SCOPES = {
     Scope.READ: "read what you can read",
@@ -55,12 +55,13 @@ def change_email(
 
 @router.post("/account/password")
 def change_password(
-    request: Request, access: CurrentAccess, user: CurrentUser, password: _Password, new_password: _Password
+    request: Request,
+    session_id: CurrentSession,
+    user: CurrentUser,
+    password: _Password,
+    new_password: _Password,
 ) -> Response:
     """Change the password."""
-    assert access.principal is not None
-    assert access.principal.session_id is not None
-    session_id = access.principal.session_id
     try:
         signing_in.change_password(user, session_id, password=password, new_password=new_password)
     except ParticipantError as error:
@@ -93,6 +94,18 @@ def revoke_token(token_id: UUID, user: CurrentUser, session: WritingSession) -> 
     return _done("revoked")
 
 
+@router.post("/account/identities/{identity_id}/unlink")
+def unlink_identity(
+    request: Request, identity_id: UUID, session_id: CurrentSession, user: CurrentUser
+) -> Response:
+    """Let an identity sign in no longer."""
+    try:
+        identities.unlink(user, identity_id, session_id=session_id)
+    except ParticipantError as error:
+        return _page(request, user, error=error)
+    return _done("unlinked")
+
+
 @router.post("/account/delete")
 def delete_account(request: Request, user: CurrentUser, password: _Password) -> Response:
     """Delete the account for good."""
@@ -121,6 +134,7 @@ def _page(
     if error is not None and error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
     with reading() as session:
+        linked = identities.list_linked(session, user.id)
         return render(
             request,
             "account.html",
@@ -133,5 +147,6 @@ def _page(
             message=message,
             problem=None if error is None else str(error),
             openid_label=openid_label(),
-            openid_linked=identities.has_any(session, user.id),
+            identities=linked,
+            openid_linked=identities.can_sign_in(linked),
         )

@@ -60,6 +60,7 @@ WITHIN = {
     "submission_id": "olga",
     "team_id": "olga",
     "token_id": "ann's browser",
+    "identity_id": "ann's browser",
     "user_id": "olga",
 }
 # Names that mean something everywhere: nobody's own, so that there is no foreign one.
