@@ -75,10 +75,7 @@ def make_announcement(
 @router.get("/webhooks")
 def show_webhooks(request: Request, competition: NamedCompetition, session: ReadingSession) -> Response:
     """Show the webhooks of the competition, and a form for another one."""
-    found = webhooks.list_all(session, competition.id)
-    return show(
-        request, "organize_webhooks.html", competition, webhooks=found, events=events.EVENTS, made=None
-    )
+    return _show_webhooks(request, competition, session, made=None)
 
 
 @router.post("/webhooks")
@@ -93,10 +90,7 @@ def create_webhook(
 ) -> Response:
     """Add a webhook, and show its secret this once."""
     made = webhooks.create(session, user, competition.id, url=url.strip(), events=wanted or [])
-    found = webhooks.list_all(session, competition.id)
-    return show(
-        request, "organize_webhooks.html", competition, webhooks=found, events=events.EVENTS, made=made
-    )
+    return _show_webhooks(request, competition, session, made=made)
 
 
 @router.post("/webhooks/{webhook_id}/{action}")
