@@ -4,20 +4,21 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request, Response, status
+from fastapi import Form, Request, Response, status
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from api.dependencies import CurrentSession, CurrentUser, WritingSession
 from api.identity import clear_cookie
 from api.pages.entrance import openid_label
 from api.pages.rendering import render
+from api.routing import Router
 from core import deletion, identities, mail, proofs, signing_in, tokens
 from core.access import Scope
 from core.db import reading, transaction
 from core.errors import ParticipantError
 from core.models import User, utc_now
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 
 _Password = Annotated[str, Form(max_length=1024)]
 _DONE = {

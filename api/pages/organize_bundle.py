@@ -3,17 +3,18 @@
 import sys
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response, status
+from fastapi import Form, Request, Response, status
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from api.dependencies import CurrentUser, NamedCompetition, ReadingSession, SentBundle, WritingSession
 from api.pages.rendering import render
+from api.routing import Router
 from core.bundle import applying, reading
 from core.bundle.changes import Changes
 from core.models import Competition
 from core.storage import storage
 
-router = APIRouter(
+router = Router(
     prefix="/competitions/{competition}/organize/bundle",
     include_in_schema=False,
     default_response_class=HTMLResponse,

@@ -5,7 +5,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from sqlalchemy.orm import Session
 from starlette.responses import HTMLResponse
 
@@ -13,13 +13,14 @@ from api.dependencies import CurrentUser, NamedCompetition, ReadingSession, Writ
 from api.filters import WantedEvents
 from api.pages.organizing import back, show
 from api.paging import Paging
+from api.routing import Router
 from api.webhook_schemas import DeliveryAnswer
 from api.worker_schemas import WorkerAnswer
 from core import announcements, audit, events, nodes, webhooks, workload
 from core.models import Competition, Webhook
 from core.paging import Listed
 
-router = APIRouter(
+router = Router(
     prefix="/competitions/{competition}/organize",
     include_in_schema=False,
     default_response_class=HTMLResponse,

@@ -3,15 +3,16 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request, Response, status
+from fastapi import Form, Request, Response, status
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from api.dependencies import CurrentUser, NamedCompetition, ReadingSession, WritingSession
 from api.pages.rendering import render
+from api.routing import Router
 from core import access, invitations, teams
 from core.models import Competition, utc_now
 
-router = APIRouter(
+router = Router(
     prefix="/competitions/{competition}/team", include_in_schema=False, default_response_class=HTMLResponse
 )
 

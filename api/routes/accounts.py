@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, BackgroundTasks, Response, status
+from fastapi import BackgroundTasks, Response, status
 
 from api import problems
 from api.account_schemas import (
@@ -19,6 +19,7 @@ from api.account_schemas import (
 )
 from api.dependencies import ClientAddress, CurrentSession, CurrentUser, ReadingSession, WritingSession
 from api.identity import clear_cookie
+from api.routing import Router
 from core import accounts, deletion, identities, mail, proofs, signing_in
 from core.errors import (
     EmailTakenError,
@@ -34,7 +35,7 @@ from core.errors import (
     WrongPasswordError,
 )
 
-router = APIRouter(tags=["accounts"])
+router = Router(tags=["accounts"])
 
 
 @router.post(
