@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.schemas import Answer
 from core.access import Principal, Scope
-from core.models import AccessToken, User
+from core.models import AccessToken, Identity, User
 
 # What a password or name has to be is the core's to say; these caps keep a request small.
 Login = Annotated[str, Field(max_length=254, description="A name, or a confirmed e-mail address.")]
@@ -110,6 +110,25 @@ class SessionAnswer(BaseModel):
         """Describe somebody who proved who they are."""
         scopes = sorted(principal.scopes)
         return cls(account=AccountAnswer.of(principal.user), scopes=scopes, csrf_token=csrf_token)
+
+
+class IdentityAnswer(Answer):
+    """An identity at an OpenID provider that signs in to an account."""
+
+    id: UUID
+    issuer: str = Field(description="The provider.")
+    subject: str = Field(description="Whom it calls so, for ever.")
+
+    @classmethod
+    def of(cls, identity: Identity) -> Self:
+        """Describe an identity."""
+        return cls.model_validate(identity)
+
+
+class IdentityList(BaseModel):
+    """The identities that an account is linked to."""
+
+    identities: list[IdentityAnswer]
 
 
 class TokenAnswer(Answer):

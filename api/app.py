@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
@@ -49,6 +49,7 @@ from api.routes import (
     webhooks,
     workers,
 )
+from api.routing import Router
 from core import logs
 
 _API = (
@@ -106,7 +107,7 @@ def create_app() -> FastAPI:
         middleware=[Middleware(SecurityHeaders), Middleware(Methods), Middleware(BodyLimit)],
     )
     problems.install(app)
-    api = APIRouter(prefix="/api/v1", dependencies=[Guard])
+    api = Router(prefix="/api/v1", dependencies=[Guard])
     for module in _API:
         api.include_router(module.router)
     app.include_router(api)

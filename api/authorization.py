@@ -6,11 +6,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy.orm import Session
 
 from api import limiting
-from api.identity import MaybePrincipal
+from api.identity import MaybePrincipal, identify_first
 from api.permissions import TABLE, Audience, Rule
 from core import access, competitions, submissions
 from core.access import Principal
@@ -58,6 +59,9 @@ def guard(request: Request, principal: MaybePrincipal) -> Access:
         NotAllowedError: the asker may see it, but not do this; or the token has not the scope.
         RateLimitedError: the asker asks too often.
     """
+    if hasattr(request.state, "access"):  # admitted before the body was read
+        admitted: Access = request.state.access
+        return admitted
     limiting.count(request, principal)
     rule: Rule = request.app.state.rules[request.scope["endpoint"], request.method]
     if principal is None and rule.audience is not Audience.ANYONE:
@@ -70,6 +74,15 @@ def guard(request: Request, principal: MaybePrincipal) -> Access:
         _check(session, rule.audience, found)
     request.state.access = found
     return found
+
+
+async def admit(request: Request) -> None:
+    """Do the same before anything of the request's body is read, and before any dependency is looked at.
+
+    Raises:
+        ParticipantError: as the guard, and as it is found out who asks.
+    """
+    await run_in_threadpool(guard, request, await identify_first(request))
 
 
 Guard = Depends(guard)

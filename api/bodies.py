@@ -4,7 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BYTES = 2**20
-"""Of what is no upload: such a body is read before it is known who sends it."""
+"""Of what is no upload: such a body is held in memory as a whole."""
 
 
 class BodyLimit:

@@ -44,6 +44,14 @@ def _current_user(access: CurrentAccess) -> User:
     return access.principal.user
 
 
+def _current_session(access: CurrentAccess) -> UUID:
+    assert access.principal is not None
+    assert access.principal.session_id is not None, (
+        "the table does not say BROWSER for an address that needs one"
+    )
+    return access.principal.session_id
+
+
 # The guard reads the address itself; parameters that look unused check and document it.
 def _named_competition(competition: Slug, access: CurrentAccess) -> Competition:  # noqa: ARG001
     assert access.competition is not None
@@ -67,6 +75,7 @@ def _named_team(team_id: UUID, access: CurrentAccess) -> Team:  # noqa: ARG001
 
 # What the address names, as the guard found it: read, and detached from any session.
 CurrentUser = Annotated[User, Depends(_current_user)]
+CurrentSession = Annotated[UUID, Depends(_current_session)]
 NamedCompetition = Annotated[Competition, Depends(_named_competition)]
 NamedPhase = Annotated[Phase, Depends(_named_phase)]
 NamedSubmission = Annotated[Submission, Depends(_named_submission)]

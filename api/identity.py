@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import BackgroundTasks, Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api import limiting
@@ -33,6 +34,13 @@ def _prove(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Principal | None:
+    if not hasattr(request.state, "principal"):  # not asked yet, see `api.routing`
+        request.state.principal = _look_up(request, credentials)
+    found: Principal | None = request.state.principal
+    return found
+
+
+def _look_up(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Principal | None:
     cookie = read_cookie(request)
     # A program that sends a token means it: a cookie that comes along is not looked at.
     if credentials is None and cookie is None:
@@ -74,6 +82,12 @@ async def identify(
             raise CrossSiteError("The form is not one of this session. Reload the page and try again.")
     request.state.visitor = Visitor(None if principal is None else principal.user, expected)
     return principal
+
+
+async def identify_first(request: Request) -> Principal | None:
+    """Do the same before any dependency is looked at, where noting the token's use is left to these."""
+    principal = await run_in_threadpool(_prove, request, await _bearer(request))
+    return await identify(request, BackgroundTasks(), principal)
 
 
 MaybePrincipal = Annotated[Principal | None, Depends(identify)]

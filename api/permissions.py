@@ -146,6 +146,8 @@ TABLE: dict[str, Rule] = {
     f"POST {_V1}/account/reset-request": _anyone,
     f"POST {_V1}/account/reset": _anyone,
     f"POST {_V1}/account/deletion": _browser,
+    f"GET {_V1}/account/identities": _browser,
+    f"DELETE {_V1}/account/identities/{{identity_id}}": _browser,
     f"POST {_V1}/session": _anyone,
     f"GET {_V1}/session": _signed_in,
     f"DELETE {_V1}/session": _browser,
@@ -217,6 +219,7 @@ TABLE: dict[str, Rule] = {
     "POST /account/password": _browser,
     "POST /account/tokens": _browser,
     "POST /account/tokens/{token_id}/revoke": _browser,
+    "POST /account/identities/{identity_id}/unlink": _browser,
     "POST /account/delete": _browser,
 }
 """Every address, by method and template. The application refuses to start with one that is not named here."""

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from api.headers import SECURITY_HEADERS
+from api.pages import refusals
 from api.pages.rendering import render
 from api.schemas import Fault, Problem
 from core.errors import (
@@ -64,7 +65,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _platform_error)
 
 
-def _participant_error(request: Request, error: Exception) -> Response:
+async def _participant_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ParticipantError)
     if isinstance(error, NotAuthenticatedError) and _is_for_a_browser(request):
         return _send_to_sign_in(request)
@@ -72,7 +73,16 @@ def _participant_error(request: Request, error: Exception) -> Response:
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotAuthenticatedError) else {}
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(max(error.retry_after_s, 1))
-    return _respond(request, _Answer(problem, headers))
+    return await _refuse(request, _Answer(problem, headers))
+
+
+async def _refuse(request: Request, answer: _Answer) -> Response:
+    """Answer what the request is at fault for; a form that says its page is shown again there."""
+    again = await refusals.show_again(request, answer.problem)
+    if again is None:
+        return _respond(request, answer)
+    again.headers.update(answer.headers)
+    return again
 
 
 def _is_for_a_browser(request: Request) -> bool:
@@ -97,12 +107,12 @@ def type_of(error: type[ParticipantError]) -> str:
     return "urn:lethe:problem:" + "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
 
 
-def _validation_error(request: Request, error: Exception) -> Response:
+async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = error.errors()
     if all(fault["loc"][0] == "path" for fault in faults):
         # A malformed name in an address names nothing that exists.
-        return _participant_error(request, NotFoundError(_HTTP_DETAILS[404]))
+        return await _participant_error(request, NotFoundError(_HTTP_DETAILS[404]))
     errors = [_fault(fault) for fault in faults]
     problem = Problem(
         type=type_of(InvalidRequestError),
@@ -111,7 +121,7 @@ def _validation_error(request: Request, error: Exception) -> Response:
         detail="; ".join(f"{fault.where}{fault.pointer}: {fault.detail}" for fault in errors),
         errors=errors,
     )
-    return _respond(request, _Answer(problem))
+    return await _refuse(request, _Answer(problem))
 
 
 def _fault(fault: dict[str, Any]) -> Fault:

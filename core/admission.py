@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from core import audit, mail, paging
+from core import audit, mail, paging, teams
 from core.errors import AdmissionRefusedError, NotFoundError
 from core.lifecycle import ParticipantState
 from core.models import Competition, Participant, Team, User
@@ -57,7 +57,9 @@ def approve(session: Session, actor: User, competition: Competition, participant
 def ban(
     session: Session, actor: User, competition_id: UUID, participant_id: UUID, *, reason: str
 ) -> Participant:
-    """Shut somebody out. What they submitted stays, and ranks, until it is disqualified.
+    """Shut somebody out, and let another member lead their team.
+
+    What they submitted stays, and ranks, until it is disqualified.
 
     Raises:
         NotFoundError: nobody with this id takes part in the competition.
@@ -70,6 +72,8 @@ def ban(
 
 def unban(session: Session, actor: User, competition_id: UUID, participant_id: UUID) -> Participant:
     """Let somebody in again who was banned, whether or not they had been let in before.
+
+    The captaincy does not come back, unless nobody else in the team takes part.
 
     Raises:
         NotFoundError: nobody with this id takes part in the competition.
@@ -110,17 +114,20 @@ def _move(
         before=before,
         after={"state": state, "reason": reason},
     )
+    teams.settle_captain(session, part.team, organizer=actor)
 
 
 def _lock(session: Session, competition_id: UUID, participant_id: UUID) -> Participant:
+    """Return somebody's part, locked, and before it their team: nobody else in it changes meanwhile."""
     query = select(Participant).where(
         Participant.id == participant_id, Participant.competition_id == competition_id
     )
-    part = session.scalar(
+    seen = session.scalar(query)
+    if seen is None:
+        raise NotFoundError(f"There is no participant {participant_id}.")
+    teams.lock_own(session, seen)
+    return session.scalars(
         query.with_for_update(of=Participant)
         .options(joinedload(Participant.user), joinedload(Participant.team))
         .execution_options(populate_existing=True)
-    )
-    if part is None:
-        raise NotFoundError(f"There is no participant {participant_id}.")
-    return part
+    ).one()

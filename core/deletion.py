@@ -71,24 +71,14 @@ def _leave_teams(session: Session, user_id: UUID, alias: str) -> None:
     )
     for part in parts:
         team = teams.lock(session, part.team_id)
-        others = _others(session, part)
-        if others:
+        if teams.count_members(session, team.id) > 1:
             session.delete(part)
-            if team.captain_id == user_id:
-                team.captain_id = others[0]
+            teams.settle_captain(session, team)
         else:
             _close(session, team, alias)
     # Those that merged into another are empty, but still bear the name.
     for team in session.scalars(select(Team).where(Team.captain_id == user_id, Team.is_solo)):
         team.name = team.name_key = alias
-
-
-def _others(session: Session, part: Participant) -> list[UUID]:
-    """Return the other members of a team, in the order in which they came."""
-    query = select(Participant.user_id).where(
-        Participant.team_id == part.team_id, Participant.user_id != part.user_id
-    )
-    return list(session.scalars(query.order_by(Participant.created_at, Participant.id)))
 
 
 def _close(session: Session, team: Team, alias: str) -> None:

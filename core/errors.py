@@ -275,6 +275,13 @@ class LastAdminError(ParticipantError):
     status = 409
 
 
+class LastSignInError(ParticipantError):
+    """The only way to sign in to an account cannot go."""
+
+    title = "The last way to sign in stays"
+    status = 409
+
+
 class SpentTokenError(ParticipantError):
     """What a mail carried is unknown, used or too old."""
 

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,8 +11,15 @@ from sqlalchemy.orm import Session
 
 from core import accounts, mail, sessions
 from core.db import transaction
-from core.errors import InvalidAccountError, NameTakenError, OpenIdError
+from core.errors import (
+    InvalidAccountError,
+    LastSignInError,
+    NameTakenError,
+    NotFoundError,
+    OpenIdError,
+)
 from core.models import Identity, User
+from core.settings import get_settings
 
 
 @dataclass(frozen=True)
@@ -56,9 +64,44 @@ def link(user: User, claims: Claims) -> None:
             raise OpenIdError("Another account is signed in to that way already.")
 
 
-def has_any(session: Session, user_id: UUID) -> bool:
-    """Return whether somebody can sign in by a provider."""
-    return session.scalar(select(Identity.id).where(Identity.user_id == user_id).limit(1)) is not None
+def unlink(user: User, identity_id: UUID, *, session_id: UUID) -> None:
+    """Let an identity sign in to an account no longer, and sign all other browsers out.
+
+    Args:
+        user: whose account it is.
+        identity_id: which of its identities.
+        session_id: of the browser that stays signed in.
+
+    Raises:
+        NotFoundError: the account has no such identity.
+        LastSignInError: without it nobody could sign in to the account.
+    """
+    with transaction() as session:
+        # Locked, so that two that go at once do not both find the other still there.
+        locked = select(User).where(User.id == user.id).with_for_update()
+        account = session.scalars(locked.execution_options(populate_existing=True)).one()
+        linked = {one.id: one for one in list_linked(session, user.id)}
+        going = linked.pop(identity_id, None)
+        if going is None:
+            raise NotFoundError(f"There is no identity {identity_id}.")
+        if account.password_hash is None and not can_sign_in(linked.values()):
+            raise LastSignInError(
+                "Your account has no password, and nothing else to sign in with. Set a password first: "
+                "confirm an e-mail address, and ask for a link on the page /reset."
+            )
+        session.delete(going)
+        sessions.end_all(session, user.id, but=session_id)
+
+
+def list_linked(session: Session, user_id: UUID) -> list[Identity]:
+    """Return what an account is linked to, at this provider or at one that the platform had before."""
+    query = select(Identity).where(Identity.user_id == user_id)
+    return list(session.scalars(query.order_by(Identity.issuer, Identity.subject)))
+
+
+def can_sign_in(linked: Iterable[Identity]) -> bool:
+    """Return whether one of these identities is of the provider that the platform has now."""
+    return any(identity.issuer == get_settings().oidc_issuer for identity in linked)
 
 
 def _find(session: Session, claims: Claims) -> User | None:

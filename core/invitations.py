@@ -156,6 +156,7 @@ def _merge(session: Session, team: Team, invited: Team) -> None:
     # Its name is free again.
     invited.name_key = str(invited.id)
     team.is_solo = False
+    teams.settle_captain(session, team)
     moot = or_(
         Invitation.team_id == invited.id,
         Invitation.invited_id == invited.id,

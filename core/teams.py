@@ -214,7 +214,7 @@ def _approved(parts: list[Participant]) -> list[Participant]:
 
 
 def leave(session: Session, competition: Competition, team_id: UUID, leaver: str, actor: User) -> Participant:
-    """Take somebody out of a team into one of their own; a captain hands over to the oldest member.
+    """Take somebody out of a team into one of their own; a captain hands over, see `settle_captain`.
 
     One may leave, and the captain may remove others, while the team has no submission that counts, so that
     nobody takes a fresh quota along. Organizers may remove anybody at any time; submissions stay.
@@ -239,9 +239,7 @@ def leave(session: Session, competition: Competition, team_id: UUID, leaver: str
         if _has_submitted(session, team_id):
             raise TeamRefusedError("The team has submissions that count; nobody can leave it any more.")
     part.team = _new_solo_team(session, competition.id, part.user)
-    if team.captain_id == part.user_id:
-        left = [one for one in everybody if one is not part]
-        team.captain_id = (_approved(left) or left)[0].user_id
+    settle_captain(session, team, organizer=actor if organizes else None)
     if organizes:
         audit.record(
             session,
@@ -254,6 +252,35 @@ def leave(session: Session, competition: Competition, team_id: UUID, leaver: str
         )
     session.flush()
     return part
+
+
+def settle_captain(session: Session, team: Team, *, organizer: User | None = None) -> None:
+    """Let a team be led by somebody who takes part, if anybody in it does; else by whoever is in it.
+
+    A captain who may not stay hands over to the one who is longest in the competition. Call it with the team
+    locked, when its members or what they may do have changed.
+
+    Args:
+        session: the transaction.
+        team: the team, locked.
+        organizer: who brought it about, if an organizer did: their deeds are in the audit log.
+    """
+    everybody = members(session, [team.id])
+    fit = _approved(everybody) or everybody
+    if not fit or team.captain_id in {one.user_id for one in fit}:
+        return
+    before = None if team.captain_id is None else session.get_one(User, team.captain_id).name
+    team.captain_id = fit[0].user_id
+    if organizer is not None:
+        audit.record(
+            session,
+            actor=organizer,
+            action="team.hand_over",
+            competition_id=team.competition_id,
+            target=team.name,
+            before={"captain": before},
+            after={"captain": fit[0].user.name},
+        )
 
 
 def _has_submitted(session: Session, team_id: UUID) -> bool:

@@ -4,21 +4,21 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request, Response, status
+from fastapi import Form, Request, Response, status
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from api.authorization import CurrentAccess
-from api.dependencies import CurrentUser, WritingSession
+from api.dependencies import CurrentSession, CurrentUser, WritingSession
 from api.identity import clear_cookie
 from api.pages.entrance import openid_label
 from api.pages.rendering import render
+from api.routing import Router
 from core import deletion, identities, mail, proofs, signing_in, tokens
 from core.access import Scope
 from core.db import reading, transaction
 from core.errors import ParticipantError
 from core.models import User, utc_now
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 
 _Password = Annotated[str, Form(max_length=1024)]
 _DONE = {
@@ -26,6 +26,7 @@ _DONE = {
     "password": "The password is changed.",
     "revoked": "The token is revoked.",
     "linked": "You can sign in that way from now on.",
+    "unlinked": "That identity signs in here no longer.",
 }
 _SCOPES = {
     Scope.READ: "read what you can read",
@@ -55,12 +56,13 @@ def change_email(
 
 @router.post("/account/password")
 def change_password(
-    request: Request, access: CurrentAccess, user: CurrentUser, password: _Password, new_password: _Password
+    request: Request,
+    session_id: CurrentSession,
+    user: CurrentUser,
+    password: _Password,
+    new_password: _Password,
 ) -> Response:
     """Change the password."""
-    assert access.principal is not None
-    assert access.principal.session_id is not None
-    session_id = access.principal.session_id
     try:
         signing_in.change_password(user, session_id, password=password, new_password=new_password)
     except ParticipantError as error:
@@ -93,6 +95,18 @@ def revoke_token(token_id: UUID, user: CurrentUser, session: WritingSession) -> 
     return _done("revoked")
 
 
+@router.post("/account/identities/{identity_id}/unlink")
+def unlink_identity(
+    request: Request, identity_id: UUID, session_id: CurrentSession, user: CurrentUser
+) -> Response:
+    """Let an identity sign in no longer."""
+    try:
+        identities.unlink(user, identity_id, session_id=session_id)
+    except ParticipantError as error:
+        return _page(request, user, error=error)
+    return _done("unlinked")
+
+
 @router.post("/account/delete")
 def delete_account(request: Request, user: CurrentUser, password: _Password) -> Response:
     """Delete the account for good."""
@@ -121,6 +135,7 @@ def _page(
     if error is not None and error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
     with reading() as session:
+        linked = identities.list_linked(session, user.id)
         return render(
             request,
             "account.html",
@@ -133,5 +148,6 @@ def _page(
             message=message,
             problem=None if error is None else str(error),
             openid_label=openid_label(),
-            openid_linked=identities.has_any(session, user.id),
+            identities=linked,
+            openid_linked=identities.can_sign_in(linked),
         )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response, status
+from fastapi import Form, Request, Response, status
 from sqlalchemy.orm import Session
 from starlette.responses import HTMLResponse, RedirectResponse
 
@@ -11,13 +11,14 @@ from api.authorization import Access, CurrentAccess
 from api.dependencies import CurrentUser, NamedCompetition, ReadingSession, WritingSession
 from api.pages.markdown import to_html
 from api.pages.rendering import render
+from api.routing import Router
 from core import access as who
 from core import announcements, teams
 from core.lifecycle import PhaseState
 from core.models import Competition, Participant, Phase, utc_now
 from core.paging import Page
 
-router = APIRouter(
+router = Router(
     prefix="/competitions/{competition}", include_in_schema=False, default_response_class=HTMLResponse
 )
 

@@ -1,12 +1,13 @@
 """The page that shows the OpenAPI document, and tries its operations."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from starlette.responses import HTMLResponse
 
 from api.headers import CONTENT_POLICY
 from api.pages.rendering import render
+from api.routing import Router
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 
 # Swagger UI's own style sheet holds its icons.
 _POLICY = CONTENT_POLICY.replace("img-src 'self'", "img-src 'self' data:")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Form, Request, Response, status
+from fastapi import BackgroundTasks, Form, Request, Response, status
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from api.addresses import local_path
@@ -10,11 +10,12 @@ from api.authorization import CurrentAccess
 from api.dependencies import ClientAddress, WritingSession
 from api.identity import clear_cookie, read_cookie, set_cookie
 from api.pages.rendering import render
+from api.routing import Router
 from core import accounts, proofs, sessions, signing_in
 from core.errors import ParticipantError
 from core.settings import get_settings
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 
 _Line = Annotated[str, Form(max_length=254)]
 _Password = Annotated[str, Form(max_length=1024)]

@@ -2,7 +2,7 @@
 
 import hmac
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import Request, Response, status
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from api import openid
@@ -10,11 +10,12 @@ from api.addresses import local_path
 from api.authorization import CurrentAccess
 from api.identity import is_https, read_cookie, set_cookie
 from api.openid import Flow
+from api.routing import Router
 from core import identities
 from core.errors import CrossSiteError, NotFoundError, OpenIdError
 from core.settings import get_settings
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 
 _MAX_AGE_S = 600
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request, Response, status
+from fastapi import Form, Query, Request, Response, status
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, RedirectResponse
 
@@ -21,6 +21,7 @@ from api.dependencies import (
 from api.filters import Letters, WantedParticipants, WantedSubmissions
 from api.pages.organizing import back, show
 from api.paging import Paging
+from api.routing import Router
 from core import (
     admission,
     competitions,
@@ -40,7 +41,7 @@ from core.paging import Page
 from core.quotas import MAX_QUOTA, Quotas
 from core.references import References
 
-router = APIRouter(
+router = Router(
     prefix="/competitions/{competition}/organize",
     include_in_schema=False,
     default_response_class=HTMLResponse,

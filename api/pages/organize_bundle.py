@@ -3,18 +3,18 @@
 import sys
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response, status
+from fastapi import Form, Request, Response, status
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from api.dependencies import CurrentUser, NamedCompetition, ReadingSession, SentBundle, WritingSession
 from api.pages.rendering import render
+from api.routing import Router
 from core.bundle import applying, reading
 from core.bundle.changes import Changes
-from core.errors import InvalidCompetitionError, ParticipantError
 from core.models import Competition
 from core.storage import storage
 
-router = APIRouter(
+router = Router(
     prefix="/competitions/{competition}/organize/bundle",
     include_in_schema=False,
     default_response_class=HTMLResponse,
@@ -34,10 +34,7 @@ def show_bundle_changes(
     request: Request, competition: NamedCompetition, sent: SentBundle, session: ReadingSession
 ) -> Response:
     """Show what an uploaded bundle would change, and change nothing."""
-    try:
-        changes = applying.preview(session, competition.slug, reading.take_in(sent))
-    except InvalidCompetitionError as error:
-        return _page(request, competition, problem=error)
+    changes = applying.preview(session, competition.slug, reading.take_in(sent))
     # Kept until the organizer has looked at the changes; the same bundle has the same name.
     return _page(request, competition, changes=changes, sent_sha256=storage().put(sent))
 
@@ -62,17 +59,13 @@ def _page(
     *,
     changes: Changes | None = None,
     sent_sha256: str = "",
-    problem: ParticipantError | None = None,
 ) -> Response:
     return render(
         request,
         "organize_bundle.html",
-        status=200 if problem is None else problem.status,
         headers={"Cache-Control": "no-store"},
         competition=competition,
         changes=changes,
         sent_sha256=sent_sha256,
-        problem=problem,
-        message=None,
         following=None,
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from sqlalchemy.orm import Session
 from starlette.responses import HTMLResponse
 
@@ -13,13 +13,14 @@ from api.dependencies import CurrentUser, NamedCompetition, ReadingSession, Writ
 from api.filters import WantedEvents
 from api.pages.organizing import back, show
 from api.paging import Paging
+from api.routing import Router
 from api.webhook_schemas import DeliveryAnswer
 from api.worker_schemas import WorkerAnswer
 from core import announcements, audit, events, nodes, webhooks, workload
 from core.models import Competition, Webhook
 from core.paging import Listed
 
-router = APIRouter(
+router = Router(
     prefix="/competitions/{competition}/organize",
     include_in_schema=False,
     default_response_class=HTMLResponse,
@@ -75,10 +76,7 @@ def make_announcement(
 @router.get("/webhooks")
 def show_webhooks(request: Request, competition: NamedCompetition, session: ReadingSession) -> Response:
     """Show the webhooks of the competition, and a form for another one."""
-    found = webhooks.list_all(session, competition.id)
-    return show(
-        request, "organize_webhooks.html", competition, webhooks=found, events=events.EVENTS, made=None
-    )
+    return _show_webhooks(request, competition, session, made=None)
 
 
 @router.post("/webhooks")
@@ -93,10 +91,7 @@ def create_webhook(
 ) -> Response:
     """Add a webhook, and show its secret this once."""
     made = webhooks.create(session, user, competition.id, url=url.strip(), events=wanted or [])
-    found = webhooks.list_all(session, competition.id)
-    return show(
-        request, "organize_webhooks.html", competition, webhooks=found, events=events.EVENTS, made=made
-    )
+    return _show_webhooks(request, competition, session, made=made)
 
 
 @router.post("/webhooks/{webhook_id}/{action}")

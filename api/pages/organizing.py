@@ -50,7 +50,6 @@ def show(
         template,
         competition=competition,
         message=_DONE.get(request.query_params.get("done", "")),
-        problem=None,
         following=following,
         headers={"Cache-Control": "no-store"},
         **context,

@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.templating import Jinja2Templates
 
+from api.pages.refusals import refusal_of
+
 _SCORE_DECIMALS = 4
 
 _environment = Environment(
@@ -30,13 +32,16 @@ def render(
     headers: dict[str, str] | None = None,
     **context: Any,
 ) -> Response:
-    """Return a page.
+    """Return a page; with the status of the problem if it is shown again for a form that was refused.
 
     Every template knows the `visitor`, or None where nobody asked who that is, and the `csrf_token` that each
-    form has to carry in a field of that name: `{% include "csrf.html" %}`.
+    form has to carry in a field of that name: `{% include "csrf.html" %}`. A form of `forms.html` is shown
+    again when what was sent is refused (`api.pages.refusals`).
     """
-    visitor = getattr(request.state, "visitor", None)
-    context |= {"visitor": visitor, "csrf_token": visitor.csrf_token if visitor else ""}
+    visitor, refusal = getattr(request.state, "visitor", None), refusal_of(request)
+    context = {"problem": None, "message": None} | context | {"refusal": refusal, "visitor": visitor}
+    context["csrf_token"] = visitor.csrf_token if visitor else ""
+    status = refusal.status if refusal else status
     headers = {"Vary": "Cookie"} | (headers or {})
     return _templates.TemplateResponse(request, template, context, status_code=status, headers=headers)
 

@@ -1,6 +1,6 @@
 """The addresses of the pages."""
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import Request, Response, status
 from starlette.responses import HTMLResponse
 
 from api import etags
@@ -9,10 +9,11 @@ from api.dependencies import CurrentViewer, NamedPhase, ReadingSession
 from api.pages.board import read_board
 from api.pages.rendering import render
 from api.paging import Paging
+from api.routing import Router
 from api.worker_schemas import UnservedAnswer, WorkerAnswer
 from core import competitions, nodes
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/")

@@ -3,7 +3,7 @@
 import sys
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response, status
+from fastapi import Form, Request, Response, status
 from sqlalchemy.orm import Session
 from starlette.responses import HTMLResponse, RedirectResponse
 
@@ -21,6 +21,7 @@ from api.own_submissions import read_own
 from api.pages.rendering import render
 from api.paging import Paging
 from api.routes.submissions import describe
+from api.routing import Router
 from core import access, competitions, selection, submissions
 from core.db import transaction
 from core.errors import ParticipantError, PhaseClosedError
@@ -29,7 +30,7 @@ from core.limits import limits_of
 from core.models import Phase, Submission, utc_now
 from core.visibility import Viewer
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 
 _OF_PHASE = "/competitions/{competition}/phases/{phase}/submissions"
 _FRESH = {"Cache-Control": "no-store"}

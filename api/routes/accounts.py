@@ -1,6 +1,8 @@
 """Accounts: made, confirmed, changed and deleted by their owners."""
 
-from fastapi import APIRouter, BackgroundTasks, Response, status
+from uuid import UUID
+
+from fastapi import BackgroundTasks, Response, status
 
 from api import problems
 from api.account_schemas import (
@@ -8,28 +10,32 @@ from api.account_schemas import (
     ConfirmationRequest,
     DeletionRequest,
     EmailRequest,
+    IdentityAnswer,
+    IdentityList,
     NewPasswordRequest,
     PasswordRequest,
     RegistrationRequest,
     ResetRequest,
 )
-from api.authorization import CurrentAccess
-from api.dependencies import ClientAddress, CurrentUser, WritingSession
+from api.dependencies import ClientAddress, CurrentSession, CurrentUser, ReadingSession, WritingSession
 from api.identity import clear_cookie
-from core import accounts, deletion, mail, proofs, signing_in
+from api.routing import Router
+from core import accounts, deletion, identities, mail, proofs, signing_in
 from core.errors import (
     EmailTakenError,
     InvalidAccountError,
     LastAdminError,
+    LastSignInError,
     NameTakenError,
     NotAllowedError,
     NotAuthenticatedError,
+    NotFoundError,
     RateLimitedError,
     SpentTokenError,
     WrongPasswordError,
 )
 
-router = APIRouter(tags=["accounts"])
+router = Router(tags=["accounts"])
 
 
 @router.post(
@@ -74,13 +80,9 @@ def confirm_email(sent: ConfirmationRequest) -> AccountAnswer:
         NotAuthenticatedError, NotAllowedError, InvalidAccountError, RateLimitedError
     ),
 )
-def change_password(wanted: PasswordRequest, access: CurrentAccess, user: CurrentUser) -> None:
+def change_password(wanted: PasswordRequest, session_id: CurrentSession, user: CurrentUser) -> None:
     """Set another password, and sign all other browsers out."""
-    assert access.principal is not None
-    assert access.principal.session_id is not None
-    signing_in.change_password(
-        user, access.principal.session_id, password=wanted.password, new_password=wanted.new_password
-    )
+    signing_in.change_password(user, session_id, password=wanted.password, new_password=wanted.new_password)
 
 
 @router.post(
@@ -107,6 +109,28 @@ def request_reset(forgotten: ResetRequest, address: ClientAddress, background: B
 def reset_password(wanted: NewPasswordRequest) -> None:
     """Set a password with what a mail carried; it ends all sessions and revokes all tokens."""
     proofs.reset(wanted.token, wanted.password)
+
+
+@router.get(
+    "/account/identities",
+    summary="List linked identities",
+    responses=problems.document(NotAuthenticatedError, NotAllowedError),
+)
+def list_identities(user: CurrentUser, session: ReadingSession) -> IdentityList:
+    """Return with which identities of an OpenID provider one signs in to the account."""
+    linked = identities.list_linked(session, user.id)
+    return IdentityList(identities=[IdentityAnswer.of(identity) for identity in linked])
+
+
+@router.delete(
+    "/account/identities/{identity_id}",
+    summary="Unlink an identity",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems.document(NotAuthenticatedError, NotAllowedError, NotFoundError, LastSignInError),
+)
+def unlink_identity(identity_id: UUID, session_id: CurrentSession, user: CurrentUser) -> None:
+    """Let an identity sign in no longer, and sign all other browsers out; one way to sign in has to stay."""
+    identities.unlink(user, identity_id, session_id=session_id)
 
 
 @router.post(

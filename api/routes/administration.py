@@ -3,13 +3,14 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from api import paging, problems
 from api.dependencies import CurrentUser, ReadingSession, WritingSession
 from api.filters import LISTED, Letters
 from api.organizing_schemas import PieceAnswer, Queue, UserAnswer, UserList
 from api.paging import Paging
+from api.routing import Router
 from core import organizers, workload
 from core.errors import (
     LastOrganizerError,
@@ -18,9 +19,7 @@ from core.errors import (
     NotFoundError,
 )
 
-router = APIRouter(
-    tags=["administration"], responses=problems.document(NotAuthenticatedError, NotAllowedError)
-)
+router = Router(tags=["administration"], responses=problems.document(NotAuthenticatedError, NotAllowedError))
 
 
 @router.get("/users", summary="List the accounts", responses=LISTED)

@@ -1,16 +1,17 @@
 """Announcements: made by organizers, read by whoever may see the competition."""
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import Request, Response, status
 
 from api import paging, problems
 from api.dependencies import CurrentUser, NamedCompetition, ReadingSession, WritingSession
 from api.filters import LISTED
 from api.organizing_schemas import AnnouncementAnswer, AnnouncementList, NewAnnouncement
 from api.paging import Paging
+from api.routing import Router
 from core import announcements
 from core.errors import NotAllowedError, NotAuthenticatedError, NotFoundError
 
-router = APIRouter(
+router = Router(
     prefix="/competitions/{competition}/announcements",
     tags=["announcements"],
     responses=problems.document(NotFoundError),

@@ -1,14 +1,15 @@
 """What a submission was scored from and the report on it, for organizers."""
 
-from fastapi import APIRouter, Response, status
+from fastapi import Response, status
 
 from api import problems
 from api.dependencies import NamedSubmission, ReadingSession
+from api.routing import Router
 from core import scores
 from core.errors import NotAllowedError, NotAuthenticatedError, NotFoundError
 from core.storage import storage
 
-router = APIRouter(prefix="/submissions/{submission_id}", tags=["artifacts"])
+router = Router(prefix="/submissions/{submission_id}", tags=["artifacts"])
 
 _FILE = "application/octet-stream"
 

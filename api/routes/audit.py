@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import Request, Response, status
 from starlette.responses import StreamingResponse
 
 from api import paging, problems
@@ -16,13 +16,14 @@ from api.dependencies import NamedCompetition, ReadingSession
 from api.filters import LISTED, WantedEvents
 from api.organizing_schemas import AuditEventAnswer, AuditList
 from api.paging import Paging
+from api.routing import Router
 from core import audit
 from core.audit import AuditFilter
 from core.db import reading
 from core.errors import NotAllowedError, NotAuthenticatedError, NotFoundError
 from core.models import AuditEvent
 
-router = APIRouter(tags=["audit"], responses=problems.document(NotAuthenticatedError, NotAllowedError))
+router = Router(tags=["audit"], responses=problems.document(NotAuthenticatedError, NotAllowedError))
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 

@@ -3,7 +3,7 @@
 import sys
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
+from fastapi import Depends, Header, Query, Request, Response, status
 
 from api import problems, uploads
 from api.bundle_schemas import ChangesAnswer
@@ -14,6 +14,7 @@ from api.dependencies import (
     SentBundle,
     WritingSession,
 )
+from api.routing import Router
 from api.schemas import CompetitionDetail
 from core.bundle import applying, columns, files, reading, writing
 from core.bundle.changes import digest_of
@@ -29,7 +30,7 @@ from core.errors import (
     UploadTooLargeError,
 )
 
-router = APIRouter(tags=["competitions"])
+router = Router(tags=["competitions"])
 
 _Published = Annotated[
     bool | None, Query(description="Whether everybody sees it, in the place of what the bundle says.")

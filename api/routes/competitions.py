@@ -1,17 +1,18 @@
 """Competitions and their phases."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from api import problems
 from api.authorization import CurrentAccess
 from api.dependencies import NamedCompetition, NamedPhase, ReadingSession
+from api.routing import Router
 from api.schemas import CompetitionAnswer, CompetitionDetail, CompetitionList, PhaseAnswer
 from core import competitions, references
 from core.errors import NotFoundError, PhaseClosedError
 from core.models import Phase
 from core.storage import storage
 
-router = APIRouter(prefix="/competitions", tags=["competitions"])
+router = Router(prefix="/competitions", tags=["competitions"])
 
 
 @router.get("", summary="List the competitions", responses=problems.document())

@@ -9,19 +9,20 @@ from uuid import UUID
 
 import anyio
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Header, Response, status
+from fastapi import Depends, Header, Response, status
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api import problems
 from api.dependencies import CurrentUser, CurrentViewer, NamedSubmission
 from api.routes.submissions import describe
+from api.routing import Router
 from core import submissions
 from core.db import reading
 from core.errors import NotAuthenticatedError, NotFoundError, RateLimitedError
 from core.lifecycle import ENDED
 from core.visibility import Viewer
 
-router = APIRouter(tags=["submissions"])
+router = Router(tags=["submissions"])
 
 _INTERVAL_S = 1.0
 _LONGEST_S = 300.0

@@ -1,15 +1,16 @@
 """What organizers take home of a phase."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from starlette.responses import StreamingResponse
 
 from api import problems
 from api.dependencies import NamedPhase, ReadingSession
+from api.routing import Router
 from core import export
 from core.errors import NotAllowedError, NotAuthenticatedError, NotFoundError
 from core.models import Phase
 
-router = APIRouter(prefix="/competitions/{competition}/phases/{phase}", tags=["exports"])
+router = Router(prefix="/competitions/{competition}/phases/{phase}", tags=["exports"])
 
 _REFUSALS = problems.document(NotAuthenticatedError, NotAllowedError, NotFoundError)
 

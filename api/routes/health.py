@@ -5,13 +5,14 @@ from collections.abc import Callable
 import anyio
 import structlog
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Response, status
+from fastapi import Response, status
 from kombu.exceptions import KombuError
 from obstore.exceptions import BaseError as ObstoreError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 import migrations
+from api.routing import Router
 from api.schemas import CheckResult, Health, Readiness
 from core import db, nodes, queue
 from core.errors import PlatformError
@@ -19,7 +20,7 @@ from core.storage import storage
 
 log = structlog.get_logger(__name__)
 
-router = APIRouter(tags=["health"])
+router = Router(tags=["health"])
 
 _TIMEOUT_S = 3.0
 _WORKERS = "workers"

@@ -1,17 +1,18 @@
 """The leaderboard of a phase and its history, for programs."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from api import etags, paging, problems
 from api.dependencies import CurrentViewer, NamedPhase, ReadingSession
 from api.etags import IfNoneMatch
 from api.leaderboard_schemas import HistoryAnswer, LeaderboardAnswer, notice
+from api.routing import Router
 from core import board_table, rank_history
 from core.errors import BoardHiddenError, InvalidCursorError, NotFoundError
 from core.leaderboard import leaderboard
 from core.lifecycle import BoardVisibility
 
-router = APIRouter(prefix="/competitions/{competition}/phases/{phase}", tags=["leaderboard"])
+router = Router(prefix="/competitions/{competition}/phases/{phase}", tags=["leaderboard"])
 
 _CSV: dict[int | str, dict[str, object]] = {
     200: {"content": {"text/csv": {}}, "description": "A line a row, the baselines last"}

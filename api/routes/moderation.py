@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import Request, Response, status
 from sqlalchemy.orm import Session
 
 from api import paging, problems
@@ -26,6 +26,7 @@ from api.moderation_schemas import (
 )
 from api.organizing_schemas import FoundSubmission, OptionalReason, Reason
 from api.paging import Paging
+from api.routing import Router
 from core import advancing, bulk_reruns, datasets, reruns, scores, submissions, team_quotas
 from core.errors import (
     MigrationRefusedError,
@@ -37,7 +38,7 @@ from core.errors import (
 from core.quotas import Quotas
 from core.submission_search import Found
 
-router = APIRouter(
+router = Router(
     tags=["moderation"],
     responses=problems.document(NotAuthenticatedError, NotAllowedError, NotFoundError),
 )

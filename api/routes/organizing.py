@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import Request, Response, status
 
 from api import paging, problems
 from api.dependencies import CurrentUser, NamedCompetition, ReadingSession, WritingSession
@@ -20,6 +20,7 @@ from api.organizing_schemas import (
     Reason,
 )
 from api.paging import Paging
+from api.routing import Router
 from core import admission, organizers, submission_search, workload
 from core.errors import (
     AdmissionRefusedError,
@@ -29,7 +30,7 @@ from core.errors import (
     NotFoundError,
 )
 
-router = APIRouter(
+router = Router(
     prefix="/competitions/{competition}",
     tags=["organizing"],
     responses=problems.document(NotAuthenticatedError, NotAllowedError, NotFoundError),

@@ -1,14 +1,15 @@
 """Taking part in a competition."""
 
-from fastapi import APIRouter, Response, status
+from fastapi import Response, status
 
 from api import problems
 from api.dependencies import CurrentUser, NamedCompetition, ReadingSession, WritingSession
+from api.routing import Router
 from api.team_schemas import JoinRequest, ParticipantAnswer
 from core import access, teams
 from core.errors import NotAuthenticatedError, NotFoundError, TermsNotAcceptedError
 
-router = APIRouter(prefix="/competitions/{competition}/participants", tags=["teams"])
+router = Router(prefix="/competitions/{competition}/participants", tags=["teams"])
 
 
 @router.post(

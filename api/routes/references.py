@@ -1,16 +1,17 @@
 """The reference models of a phase, for organizers."""
 
-from fastapi import APIRouter, status
+from fastapi import status
 from sqlalchemy.orm import Session
 
 from api import problems
 from api.dependencies import CurrentUser, NamedPhase, ReadingSession, WritingSession
 from api.reference_schemas import ReferencesAnswer
+from api.routing import Router
 from core import references
 from core.errors import NotAllowedError, NotAuthenticatedError, NotFoundError
 from core.models import Phase
 
-router = APIRouter(
+router = Router(
     prefix="/competitions/{competition}/phases/{phase}/references",
     tags=["references"],
     responses=problems.document(NotAuthenticatedError, NotAllowedError, NotFoundError),

@@ -1,11 +1,12 @@
 """The scoring of a whole phase under another version of the metric, for organizers."""
 
-from fastapi import APIRouter, status
+from fastapi import status
 from sqlalchemy.orm import Session
 
 from api import problems
 from api.dependencies import CurrentUser, NamedPhase, ReadingSession, WritingSession
 from api.rescoring_schemas import RescoringAnswer, RescoringRequest
+from api.routing import Router
 from core import rescoring
 from core.errors import (
     NotAllowedError,
@@ -16,7 +17,7 @@ from core.errors import (
 )
 from core.models import Phase
 
-router = APIRouter(
+router = Router(
     prefix="/competitions/{competition}/phases/{phase}/rescore",
     tags=["rescoring"],
 )

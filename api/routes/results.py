@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import Query, Response, status
 from pydantic import Field
 
 from api import etags, problems
@@ -15,6 +15,7 @@ from api.leaderboard_schemas import (
     WinnerAnswer,
     WinnerRequest,
 )
+from api.routing import Router
 from core import baselines, results, winners
 from core.errors import (
     BaselineRefusedError,
@@ -27,7 +28,7 @@ from core.errors import (
 )
 from core.storage import storage
 
-router = APIRouter(tags=["results"])
+router = Router(tags=["results"])
 
 _PHASE = "/competitions/{competition}/phases/{phase}"
 _REFUSALS = (NotAuthenticatedError, NotAllowedError, NotFoundError)

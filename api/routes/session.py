@@ -1,17 +1,18 @@
 """The session of a browser: signed in, who it is, signed out."""
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import Request, Response, status
 
 from api import problems
 from api.account_schemas import SessionAnswer, SignInRequest
 from api.authorization import CurrentAccess
 from api.dependencies import ClientAddress, WritingSession
 from api.identity import clear_cookie, read_cookie, set_cookie
+from api.routing import Router
 from core import sessions, signing_in
 from core.access import ALL_SCOPES, Principal
 from core.errors import NotAuthenticatedError, RateLimitedError, WrongPasswordError
 
-router = APIRouter(tags=["accounts"])
+router = Router(tags=["accounts"])
 
 
 @router.post(

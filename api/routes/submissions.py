@@ -2,7 +2,7 @@
 
 import sys
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import Request, Response, status
 from sqlalchemy.orm import Session
 from starlette.responses import PlainTextResponse
 
@@ -19,6 +19,7 @@ from api.dependencies import (
 )
 from api.own_submissions import read_own
 from api.paging import Paging
+from api.routing import Router
 from api.schemas import RunAnswer, RunList, SubmissionAnswer
 from api.team_schemas import OwnSubmissions
 from core import runs, scores, selection, submissions
@@ -38,7 +39,7 @@ from core.errors import (
 from core.models import Submission
 from core.visibility import Viewer
 
-router = APIRouter(tags=["submissions"])
+router = Router(tags=["submissions"])
 
 
 @router.post(

@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import Request, Response, status
 
 from api import paging, problems
 from api.authorization import CurrentAccess
 from api.dependencies import CurrentUser, NamedCompetition, NamedTeam, ReadingSession, WritingSession
 from api.paging import Paging
+from api.routing import Router
 from api.team_schemas import (
     InvitationAnswer,
     InvitationList,
@@ -28,7 +29,7 @@ from core.errors import (
 )
 from core.models import Invitation
 
-router = APIRouter(tags=["teams"])
+router = Router(tags=["teams"])
 
 _OF_COMPETITION = "/competitions/{competition}"
 _REFUSALS = problems.document(

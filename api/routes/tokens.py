@@ -2,16 +2,17 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, status
+from fastapi import status
 
 from api import problems
 from api.account_schemas import NewTokenAnswer, TokenAnswer, TokenList, TokenRequest
 from api.authorization import CurrentAccess
 from api.dependencies import CurrentUser, ReadingSession, WritingSession
+from api.routing import Router
 from core import tokens
 from core.errors import InvalidTokenError, NotAllowedError, NotAuthenticatedError, NotFoundError
 
-router = APIRouter(prefix="/tokens", tags=["accounts"])
+router = Router(prefix="/tokens", tags=["accounts"])
 
 
 @router.get("", summary="List tokens", responses=problems.document(NotAuthenticatedError))

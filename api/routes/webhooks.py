@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import Request, Response, status
 
 from api import paging, problems
 from api.dependencies import CurrentUser, NamedCompetition, ReadingSession, WritingSession
 from api.filters import LISTED
 from api.paging import Paging
+from api.routing import Router
 from api.webhook_schemas import (
     CreatedWebhook,
     DeliveryAnswer,
@@ -26,7 +27,7 @@ from core.errors import (
     WebhookOffError,
 )
 
-router = APIRouter(
+router = Router(
     prefix="/competitions/{competition}/webhooks",
     tags=["webhooks"],
     responses=problems.document(NotAuthenticatedError, NotAllowedError, NotFoundError),

@@ -1,14 +1,13 @@
 """The worker hosts and whether they take work, for admins."""
 
-from fastapi import APIRouter
-
 from api import problems
 from api.dependencies import ReadingSession
+from api.routing import Router
 from api.worker_schemas import UnservedAnswer, WorkerAnswer, WorkerList
 from core import nodes
 from core.errors import NotAllowedError, NotAuthenticatedError
 
-router = APIRouter(prefix="/workers", tags=["workers"])
+router = Router(prefix="/workers", tags=["workers"])
 
 
 @router.get(

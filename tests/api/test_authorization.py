@@ -1,12 +1,15 @@
 """Every address times everybody who may ask, and things of others: what the table says is what happens."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import pytest
 from fastapi import Depends, FastAPI, Request
+from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.testclient import TestClient
+from starlette.types import Message
 
 from api import authorization
 from api.app import create_app
@@ -60,6 +63,7 @@ WITHIN = {
     "submission_id": "olga",
     "team_id": "olga",
     "token_id": "ann's browser",
+    "identity_id": "ann's browser",
     "user_id": "olga",
 }
 # Names that mean something everywhere: nobody's own, so that there is no foreign one.
@@ -160,6 +164,75 @@ def test_everybody_is_admitted_where_the_table_says_and_nowhere_else(stopped, wo
             if wanted != got
         ]
     assert wrong == []
+
+
+def _with_a_body(app: FastAPI) -> list[str]:
+    """Return the addresses, pages too, whose body FastAPI reads."""
+    routes = [one for one in iter_route_contexts(app.routes) if isinstance(one.original_route, APIRoute)]
+    found = [one for one in routes if one.original_route.body_field is not None]
+    return [f"{method} {one.path}" for one in found for method in one.methods or ()]
+
+
+async def _status(app: FastAPI, address: str, headers: dict[str, str]) -> int:
+    """Send a request whose body is nonsense to a server that fails if it reads it."""
+    method, path = address.split(" ")
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "client": ("192.0.2.1", 1),
+        "server": ("testserver", 80),
+    }
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        raise NotImplementedError("nobody's body is read before they are admitted")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    location = dict(sent[0]["headers"]).get(b"location", b"")
+    return 401 if location.startswith(b"/sign-in") else int(sent[0]["status"])
+
+
+def test_body_is_read_only_for_those_who_are_admitted(application, world):
+    """Nonsense in it is told to them alone: whoever is not admitted is told what they are told without it."""
+    addresses = _with_a_body(application)
+    documented = {
+        f"{method.upper()} {path}"
+        for path, operations in application.openapi()["paths"].items()
+        for method, operation in operations.items()
+        if "application/json" in operation.get("requestBody", {}).get("content", {})
+    }
+    assert documented <= set(addresses)
+    whose = Walker(application, world).headers
+
+    async def walk() -> list[str]:
+        wrong = []
+        for address in addresses:
+            for who, wanted in zip(ASKERS, expected_of(address), strict=True):
+                if wanted != IN:
+                    headers = whose[who] | {"Content-Type": "application/json", "Content-Length": "1"}
+                    got = await _status(application, fill(address, world.own), headers)
+                    wrong += [f"{who} at {address}: {got}"] if got != wanted else []
+        return wrong
+
+    assert asyncio.run(walk()) == []
+
+
+def test_broken_body_is_told_to_those_who_are_admitted(application, world):
+    walker = Walker(application, world)
+    headers = walker.headers["olga"] | {"Content-Type": "application/json"}
+    answer = walker.ask("POST /api/v1/competitions/{competition}/organizers", headers, world.own, content="{")
+    assert (answer.status_code, answer.json()["errors"][0]["detail"]) == (422, "This is not JSON.")
 
 
 def test_token_without_the_scope_is_refused_and_with_it_alone_is_not(stopped, world):

@@ -40,6 +40,13 @@ def test_writing_and_reading_are_counted_apart(client, limits, competition, olga
         assert client.request(method, path, headers=olga.headers).status_code == 429
 
 
+def test_request_with_a_body_is_counted_once(client, limits, competition, olga):
+    limits(writes_per_minute=1)
+    address = "/api/v1/competitions/faces/organizers"
+    statuses = [client.post(address, json={}, headers=olga.headers).status_code for _ in range(2)]
+    assert statuses == [422, 429]
+
+
 def test_health_checks_are_never_refused(client, limits):
     limits(reads_per_minute=1)
     assert [client.get("/healthz").status_code for _ in range(3)] == [200] * 3

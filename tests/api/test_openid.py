@@ -1,6 +1,9 @@
 """Signing in by OpenID Connect, against a provider on loopback that is honest, or is not."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -8,8 +11,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from core import db
-from core.models import Identity, User
+from core import db, identities
+from core.errors import LastSignInError
+from core.models import Identity, User, WebSession
 from core.settings import get_settings
 from tests.support.api import on_both_databases, register, sign_in
 from tests.support.openid_provider import (
@@ -249,3 +253,99 @@ def test_provider_that_does_not_answer_is_said_so(client, provider, monkeypatch)
 def test_without_a_provider_there_is_no_such_way(client):
     assert client.get(START, follow_redirects=False).status_code == 404
     assert "openid" not in client.get("/sign-in").text
+
+
+def identities_of(client):
+    return client.get("/api/v1/account/identities").json()["identities"]
+
+
+def linked_account(client, provider):
+    """Return the browser of an account with a password and one identity, and that identity."""
+    register(client, "bob")
+    browser = sign_in(client, "bob")
+    walk(client, provider, f"{START}?link={browser.headers['X-CSRF-Token']}")
+    (identity,) = identities_of(client)
+    return browser, identity
+
+
+def unlink(browser, identity):
+    path = f"/api/v1/account/identities/{identity['id']}"
+    return browser.client.delete(path, headers=browser.headers)
+
+
+def test_unlinked_identity_signs_in_to_the_account_no_longer(client, provider):
+    browser, identity = linked_account(client, provider)
+    assert (identity["issuer"], identity["subject"]) == (provider.url, "s-1")
+    other = {"Cookie": f"lethe={client.cookies.get('lethe')}"}
+    browser = sign_in(client, "bob")
+    assert unlink(browser, identity).status_code == 204
+    assert (who(client), identities_of(client)) == ("bob", [])
+    assert unlink(browser, identity).status_code == 404
+    client.cookies.clear()
+    assert client.get("/api/v1/session", headers=other).status_code == 401  # perhaps the identity's own
+    walk(client, provider)
+    assert who(client) == "Ada-Lovelace"
+
+
+def test_only_way_to_sign_in_stays_and_the_page_says_what_to_do(client, provider):
+    walk(client, provider)
+    (identity,) = identities_of(client)
+    page = client.get("/account")
+    assert provider.url in page.text
+    token = client.get("/api/v1/session").json()["csrf_token"]
+    answer = client.post(f"/account/identities/{identity['id']}/unlink", data={"csrf_token": token})
+    assert answer.status_code == 409
+    assert "Set a password first" in answer.text
+    refused = client.delete(f"/api/v1/account/identities/{identity['id']}", headers={"X-CSRF-Token": token})
+    assert refused.json()["type"] == "urn:lethe:problem:last-sign-in"
+    assert len(identities_of(client)) == 1
+
+
+def test_identity_of_a_provider_that_was_replaced_is_no_way_to_sign_in(client, provider):
+    walk(client, provider)
+    with db.transaction() as session:
+        user = session.scalars(select(User)).one()
+        session.add(Identity(user_id=user.id, issuer="https://old.example", subject="s"))
+    old, now = sorted(identities_of(client), key=lambda one: one["issuer"] == provider.url)
+    headers = {"X-CSRF-Token": client.get("/api/v1/session").json()["csrf_token"]}
+    assert client.delete(f"/api/v1/account/identities/{now['id']}", headers=headers).status_code == 409
+    assert client.delete(f"/api/v1/account/identities/{old['id']}", headers=headers).status_code == 204
+
+
+def test_unlinking_on_the_page_says_that_it_is_done(client, provider):
+    browser, identity = linked_account(client, provider)
+    token = browser.headers["X-CSRF-Token"]
+    answer = client.post(f"/account/identities/{identity['id']}/unlink", data={"csrf_token": token})
+    assert answer.status_code == 200
+    assert "That identity signs in here no longer." in answer.text
+    assert "from now on</a>" in answer.text
+
+
+@on_both_databases
+def test_of_two_identities_that_go_at_once_one_stays(client, provider, monkeypatch):
+    walk(client, provider)
+    with db.transaction() as session:
+        user = session.scalars(select(User)).one()
+        session.add(Identity(user_id=user.id, issuer=provider.url, subject="s-2"))
+        session_id = session.scalars(select(WebSession.id)).one()
+    with db.reading() as session:
+        linked = identities.list_linked(session, user.id)
+
+    meeting, seen = Barrier(2), identities.list_linked
+
+    def seen_together(session, user_id):
+        found = seen(session, user_id)
+        with suppress(BrokenBarrierError):  # as it is to be: the other one waits for this one to end
+            meeting.wait(0.3)
+        return found
+
+    def go(identity):
+        try:
+            identities.unlink(user, identity.id, session_id=session_id)
+        except LastSignInError:
+            return False
+        return True
+
+    monkeypatch.setattr(identities, "list_linked", seen_together)
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(go, linked)) == [False, True]

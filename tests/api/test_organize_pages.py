@@ -191,9 +191,9 @@ def test_long_lists_have_a_next_page(
     for name in ("ann", "bob", "cy"):
         _enter(make_participant(name).user)
     page = client.get(f"{BASE}/participants?limit=2&state=approved").text
-    found = re.search(r'href="(\?[^"]*cursor[^"]*)">Next page', page)
+    found = re.search(r'href="([^"]*cursor[^"]*)">Next page', page)
     assert found is not None
-    following = client.get(f"{BASE}/participants{found[1].replace('&amp;', '&')}").text
+    following = client.get(found[1].replace("&amp;", "&")).text
     assert ">ann</th>" in following
     assert "Next page" not in following
 

@@ -129,7 +129,7 @@ def test_error_that_knows_when_to_come_back_says_so(client, monkeypatch):
     assert (response.status_code, response.headers["retry-after"]) == (403, "1")
 
 
-@pytest.mark.parametrize("path", ["/api/v1/session", "/api/v1/tokens", "/sign-in"])
+@pytest.mark.parametrize("path", ["/api/v1/session", "/api/v1/accounts", "/sign-in"])
 def test_body_of_what_is_no_upload_is_small(client, path):
     form = {"Content-Type": "application/x-www-form-urlencoded" if path == "/sign-in" else "application/json"}
     response = client.post(path, content=b"a" * (2**20 + 1), headers=form)

@@ -154,6 +154,9 @@ def test_use_is_noted_once_a_minute_and_writes_nothing_in_between(client, databa
         clock.shift(1)
         client.get(SESSION, headers=ada.headers)
         assert used_at() == start + timedelta(minutes=1)
+        clock.shift(60)
+        client.post("/api/v1/account/reset-request", json={"login": "nobody"}, headers=ada.headers)
+        assert used_at() == start + timedelta(minutes=2)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from core import accounts, competitions, db, invitations, organizers, sessions, 
 from core.access import Scope
 from core.bundle.spec import CompetitionSpec
 from core.lifecycle import PhaseState, SubmissionState, Verdict
-from core.models import Competition, Participant, Score, Submission, User, Webhook, WebhookDelivery
+from core.models import Competition, Identity, Participant, Score, Submission, User, Webhook, WebhookDelivery
 from core.storage import storage
 from tests.support.competition import HONEST, numbers
 
@@ -99,6 +99,10 @@ def _things(session: Session, competition: Competition, owner: User, friend: Use
     session.flush()
     delivery = WebhookDelivery(webhook_id=webhook.id, event="webhook.test", body={})
     session.add(delivery)
+    identity = Identity(
+        user_id=owner.id, issuer="https://id.example", subject=f"{owner.name}-{competition.slug}"
+    )
+    session.add(identity)
     token = tokens.create(session, owner, name=f"in {competition.slug}", scopes={Scope.READ})
     session.flush()
     submission_id = str(_submission(session, competition, "check", owner, 0.25).id)
@@ -115,6 +119,7 @@ def _things(session: Session, competition: Competition, owner: User, friend: Use
         "webhook_id": str(webhook.id),
         "delivery_id": str(delivery.id),
         "token_id": str(token.row.id),
+        "identity_id": str(identity.id),
         "token": "no-such-token",
     }
 
