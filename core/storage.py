@@ -113,7 +113,10 @@ def _path(sha256: str) -> str:
 
 def _hash(file: BinaryIO) -> str:
     file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest()
+    seen = hashlib.sha256()
+    while piece := file.read(_PIECE_BYTES):
+        seen.update(piece)
+    return seen.hexdigest()
 
 
 def _holds(path: Path, sha256: str) -> bool:
