@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from core import db, reruns, rescoring
+from core import db, phases, reruns, rescoring
 from core.competitions import find_phase
 from core.errors import ResultsPublishedError
 from core.lifecycle import SubmissionState
@@ -96,6 +96,35 @@ def test_publication_is_refused_while_anything_may_change(client, closed, olga, 
     refused = _publish(client, olga)
     assert (refused.status_code, refused.json()["type"]) == (409, f"{URN}publication-refused")
     assert client.get(f"{PHASE}/results").status_code == 404
+
+
+def _migration_into(slug):
+    with db.transaction() as session:
+        phases.advance(session, utc_now())
+    with db.reading() as session:
+        phase_id = find_phase(session, "faces", slug).id
+        return session.query(Submission).filter(Submission.phase_id == phase_id).all()
+
+
+def test_publication_waits_for_what_is_still_to_migrate(client, closed, olga):
+    _change("feedback", auto_migrate=True, closes_at=utc_now())
+    _unfinished(closed)
+    refused = _publish(client, olga, HIDDEN)
+    assert (refused.status_code, refused.json()["type"]) == (409, f"{URN}publication-refused")
+    assert "what the teams selected in Check" in refused.json()["detail"]
+    with db.transaction() as session:
+        session.get_one(Submission, closed[0].id).state = SubmissionState.FINISHED
+    assert len(_migration_into("feedback")) == 2
+
+
+def test_nothing_migrates_into_a_published_phase(client, closed, olga):
+    _change("check", closes_at=utc_now() + timedelta(days=1))
+    _change("feedback", auto_migrate=True, closes_at=utc_now())
+    assert _publish(client, olga, HIDDEN).status_code == 201
+    _change("check", closes_at=utc_now())
+    assert _migration_into("feedback") == []
+    client.delete(f"{HIDDEN}/results?reason=early", headers=olga.headers)
+    assert len(_migration_into("feedback")) == 2
 
 
 def test_rescoring_that_failed_does_not_stop_publication(client, closed, olga):
