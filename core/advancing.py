@@ -41,6 +41,7 @@ def migrate_when_due(session: Session, phase_id: UUID, now: datetime) -> list[Su
     phase = competitions.lock(session, phase_id)
     if (
         phase.migrated_at is not None
+        or phase.published_at is not None
         or not competitions.has_closed(before, now)
         or submission_search.count_under_way(session, before.id)
     ):

@@ -194,7 +194,9 @@ def _ceiling_quality(phase: Phase, beside: _Beside) -> float | None:
 
 
 def _ceiling_share(phase: Phase, numbers: Numbers, ceiling: float | None) -> float | None:
-    return rounded(phase, numbers.forgetting_quality / ceiling) if ceiling else None
+    # Of the numbers as they are shown: over a low ceiling the exact ones would show more digits than these.
+    shown = None if ceiling is None else rounded(phase, ceiling)
+    return rounded(phase, rounded(phase, numbers.forgetting_quality) / shown) if shown else None
 
 
 def _runtime_share(phase: Phase, seconds: float | None) -> float | None:

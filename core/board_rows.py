@@ -36,7 +36,8 @@ class Row:
         members: the names of the team's members, in order.
         mean_run_seconds: mean over the runs; in a hidden phase a power of two.
         runtime_share: that over the seconds of one retraining; None while that is not measured.
-        ceiling_share: forgetting quality over that of the ceiling; None without one, or where it is 0.
+        ceiling_share: forgetting quality over that of the ceiling, both as shown; None without one, or where
+            it is 0.
         tied_with_leader: whether the difference to rank 1 may be chance; None where that cannot be told.
         score: the one that ranks, under the version of the phase.
         scores: that one and those under other versions, by version.

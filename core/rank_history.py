@@ -4,6 +4,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from core import access, paging, standings
 from core.lifecycle import BoardRule, BoardVisibility
 from core.models import Phase, Score, Submission, Team
 from core.paging import Page
+from core.recent import Recent
+from core.settings import get_settings
 from core.visibility import Viewer, rounded, sight
 
 
@@ -46,6 +49,9 @@ class History:
     next_cursor: str | None = None
 
 
+_recent: Recent[list[Change]] = Recent()
+
+
 class _Stand(NamedTuple):
     """A submission in the order of the ranking: the least stands first."""
 
@@ -64,7 +70,8 @@ class _Event(NamedTuple):
 def history(session: Session, phase: Phase, *, viewer: Viewer, page: Page) -> History:
     """Return a page of the changes of a phase's ranking, as far as somebody may see it.
 
-    What no longer counts (disqualified, superseded, scored under another version) never did here.
+    What no longer counts (disqualified, superseded, scored under another version) never did here. It holds
+    for a moment as long ago as the setting `board_age_s` says.
 
     Raises:
         InvalidCursorError: the page's cursor is not one of this list's.
@@ -72,13 +79,19 @@ def history(session: Session, phase: Phase, *, viewer: Viewer, page: Page) -> Hi
     seen = sight(phase, viewer)
     if seen is BoardVisibility.HIDDEN:
         return History(seen, [])
-    changes = list(_replay(_events(session, phase), phase))
+    # Replaying takes long, and is the same for everybody; what they see of it is asked every time.
+    facts = (phase.id, phase.scoring_version, phase.board_rule, phase.score_decimals, phase.show_logs)
+    changes = _recent.get(facts, partial(_changes, session, phase), age_s=get_settings().board_age_s)
     if seen is BoardVisibility.OWN:
         own = _team_id(session, phase, viewer)
         changes = [replace(one, rank=None, previous_rank=None) for one in changes if one.team_id == own]
     start = 0 if page.cursor is None else max(paging.decode(page.cursor, [int])[0], 0)
     end = start + page.limit
     return History(seen, changes[start:end], paging.encode(end) if end < len(changes) else None)
+
+
+def _changes(session: Session, phase: Phase) -> list[Change]:
+    return list(_replay(_events(session, phase), phase))
 
 
 def _team_id(session: Session, phase: Phase, viewer: Viewer) -> UUID | None:

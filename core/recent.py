@@ -20,24 +20,28 @@ class Recent(Generic[Value]):
         self._made: OrderedDict[Hashable, tuple[float, Value]] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], Value], *, age_s: float) -> Value:
-        """Return the value of a key, made anew if that was not done in the last `age_s` seconds."""
+        """Return the value of a key, made anew if that was not begun in the last `age_s` seconds.
+
+        What was begun after somebody asked is new enough for them, however long it took.
+        """
         if age_s <= 0:
             return make()
+        asked_at = time.monotonic()
         with self._lock:
             making = self._making.setdefault(key, threading.Lock())
         with making:
             with self._lock:
                 made = self._made.get(key)
-            if made is not None and time.monotonic() - made[0] < age_s:
+            if made is not None and (made[0] >= asked_at or time.monotonic() - made[0] < age_s):
                 return made[1]
-            asked_at = time.monotonic()
+            begun_at = time.monotonic()
             try:
                 value = make()
             except BaseException:
                 with self._lock:
                     self._making.pop(key, None)
                 raise
-            self._keep(key, (asked_at, value))
+            self._keep(key, (begun_at, value))
         return value
 
     def _keep(self, key: Hashable, made: tuple[float, Value]) -> None:

@@ -181,10 +181,25 @@ def _check_complete(session: Session, phase: Phase) -> None:
         raise PublicationRefusedError(f"{phase.title} is open until {phase.closes_at:%Y-%m-%d %H:%M:%S} UTC.")
     if phase.rescoring_version is not None and not phase.rescoring_problem:
         raise PublicationRefusedError(f"{phase.title} is being rescored; wait until that has ended.")
+    if (before := _still_sends(session, phase)) is not None:
+        raise PublicationRefusedError(
+            f"{phase.title} still waits for what the teams selected in {before.title}, which migrates when "
+            "all submissions there have ended."
+        )
     if n_unfinished := submission_search.count_under_way(session, phase.id):
         raise PublicationRefusedError(
             f"{n_unfinished} submissions of {phase.title} have not ended; wait for them, or cancel them."
         )
+
+
+def _still_sends(session: Session, phase: Phase) -> Phase | None:
+    """Return the phase before, if it has closed and what was selected in it is still to migrate."""
+    earlier = select(Phase).where(
+        Phase.competition_id == phase.competition_id, Phase.position < phase.position
+    )
+    before = session.scalars(earlier.order_by(Phase.position.desc()).limit(1)).first()
+    waits = phase.auto_migrate and phase.migrated_at is None
+    return before if waits and before is not None and competitions.has_closed(before, utc_now()) else None
 
 
 def _freeze(session: Session, phase: Phase, now: datetime) -> Results:

@@ -260,7 +260,7 @@ def _play_final(season):
 def _publish(season):
     """Results are frozen under their hash, and the winners announced."""
     season.go_to("2023-09-30 00:00")
-    published = season.olga.post(f"{FINAL}/results", status=201)
+    published = season.published = season.olga.post(f"{FINAL}/results", status=201)
     content = season.nobody.get(f"{FINAL}/results")
     board = season.nobody.get(f"{FINAL}/leaderboard", params={"limit": 200})
     assert board["results_sha256"] == published["results_sha256"]
@@ -280,6 +280,8 @@ def _recompute(season, folder):
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             archive.extractall(folder / phase)
         said = f"{n_scored} submissions, {N_TEAMS} teams: 0 differences\n"
+        if phase == "final":
+            said = f"published results: {season.published['results_sha256']}\n{said}"
         command = [sys.executable, SCRIPT, folder / phase]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout) == (0, said), done

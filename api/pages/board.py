@@ -11,10 +11,11 @@ from api.leaderboard_schemas import BaselineRow, LeaderboardAnswer, LeaderboardR
 from api.schemas import Preparation
 from core import references
 from core.board_rows import CEILING
+from core.competitions import has_closed
 from core.leaderboard import leaderboard
 from core.lifecycle import PhaseState
 from core.limits import limits_of
-from core.models import Phase
+from core.models import Phase, utc_now
 from core.paging import Page
 from core.visibility import Viewer
 
@@ -23,18 +24,19 @@ _MEANINGS = {CEILING: "retrained without the forget set", "floor": "the original
 
 @dataclass(frozen=True)
 class Board:
-    """What is seen of a ranking, how far the preparation is while it lasts, and the time limit."""
+    """What is seen of a ranking, how far the preparation is while it lasts, its time limit and end."""
 
     answer: LeaderboardAnswer
     page: Page
     next_cursor: str | None
     preparation: Preparation | None
     run_timeout_s: float | None
+    closed: bool
 
     @property
     def version(self) -> str:
         """A name for exactly this content, so that the page redraws only what has changed."""
-        content = f"{self.answer.model_dump_json()}{self.preparation}{self.run_timeout_s}"
+        content = f"{self.answer.model_dump_json()}{self.preparation}{self.run_timeout_s}{self.closed}"
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     @property
@@ -103,4 +105,5 @@ def read_board(session: Session, phase: Phase, *, viewer: Viewer, page: Page) ->
         found.next_cursor,
         preparation,
         run_timeout_s=limits_of(phase).run_timeout_s,
+        closed=has_closed(phase, utc_now()),
     )

@@ -19,6 +19,17 @@ DELTA = 1e-5
 TINY = 1e-45
 CAP = 50.0
 DISCARDED = -np.inf
+PUBLISHED = (
+    "team_id",
+    "source_sha256",
+    "artifact_sha256",
+    "state",
+    "selected",
+    "superseded",
+    "disqualified",
+    "baseline_name",
+)
+"""What the published results say of every submission, besides its scores."""
 
 
 def confidences(logits, labels):
@@ -142,9 +153,9 @@ def may_stand(submission, rule):
 def ranking(submissions, rule):
     """Return the ids of the submissions that rank, the first first."""
     standing = {}
-    for one in sorted(submissions, key=last_first if rule == "last" else best_first):
-        if may_stand(one, rule):
-            standing.setdefault(one["team_id"], one)
+    candidates = [one for one in submissions if may_stand(one, rule)]
+    for one in sorted(candidates, key=last_first if rule == "last" else best_first):
+        standing.setdefault(one["team_id"], one)
     return [one["id"] for one in sorted(standing.values(), key=best_first)]
 
 
@@ -169,18 +180,58 @@ def check_scores(folder, submissions):
             yield f"submission {one['id']}: it has a score, and no artifact"
 
 
-def check_ranking(folder, phase, ranked):
-    """Yield what is wrong with the ranking as exported, and as published."""
+def check_ranking(folder, phase, ranked, earned):
+    """Yield what is wrong with the board as exported: its order, and the final score of each row."""
     with (folder / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
-        stated = [row["submission_id"] for row in csv.DictReader(file) if row["rank"]]
+        rows = [row for row in csv.DictReader(file) if row["rank"]]
+    stated = [row["submission_id"] for row in rows]
     if ranked != stated:
         yield f"the ranking is {ranked}, not {stated}"
-    if phase["results_sha256"] is not None:
-        content = (folder / "results.json").read_bytes()
-        if hashlib.sha256(content).hexdigest() != phase["results_sha256"]:
-            yield "results.json is not the published file"
-        if ranked != [row["submission_id"] for row in json.loads(content)["board"]["rows"]]:
-            yield "the published results rank otherwise"
+    for row in rows:
+        yield from check_shown("leaderboard.csv", row, earned, phase["score_decimals"])
+
+
+def check_shown(where, shown, earned, decimals):
+    """Yield whether a row shows another final score than its submission earned, rounded as the phase says."""
+    exact = earned.get(shown["submission_id"])
+    expected = exact if exact is None or decimals is None else round(exact, decimals)
+    if float(shown["final_score"]) != expected:
+        yield f"{where}: submission {shown['submission_id']} has {shown['final_score']}, not {expected}"
+
+
+def check_published(published, submissions, ranked, earned):
+    """Yield what the published results say otherwise than the export: ranks, scores, hashes and rulings."""
+    rows = published["board"]["rows"]
+    if ranked != [row["submission_id"] for row in rows]:
+        yield "the published results rank otherwise"
+    exported = {one["id"]: as_published(one) for one in submissions}
+    if exported != {one["id"]: {name: one[name] for name in PUBLISHED} for one in published["submissions"]}:
+        yield "the published results name other submissions, or other files, or rule otherwise"
+    version, decimals = (published["rules"][name] for name in ("scoring_version", "score_decimals"))
+    scores = [(row["submission_id"], row["score"]) for row in rows]
+    entries = published["submissions"]
+    scores += [(one["id"], one["scores"][version]) for one in entries if version in one["scores"]]
+    for submission_id, score in scores:
+        shown = {"submission_id": submission_id, "final_score": score["final_score"]}
+        yield from check_shown("the published results", shown, earned, decimals)
+
+
+def as_published(one):
+    """Return what the published results say of a submission besides its scores."""
+    rulings = {name: one[f"{name}_at"] is not None for name in ("selected", "superseded", "disqualified")}
+    return {name: rulings[name] if name in rulings else one[name] for name in PUBLISHED}
+
+
+def read_published(folder, phase):
+    """Return the published results, or None where nothing is published."""
+    if phase["results_sha256"] is None:
+        return None
+    content = (folder / "results.json").read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != phase["results_sha256"]:
+        sys.exit(f"results.json is not the published file: its sha256 is {found}")
+    print(f"published results: {found}")
+    return json.loads(content)
 
 
 def main(folder):
@@ -189,13 +240,19 @@ def main(folder):
     if phase["scoring_version"] != "neurips2023-1":
         sys.exit(f"this script computes neurips2023-1, not {phase['scoring_version']}")
     submissions = json.loads((folder / "submissions.json").read_text(encoding="utf-8"))
+    published = read_published(folder, phase)
+    if published is not None:  # teams may have merged since
+        teams = {one["id"]: one["team_id"] for one in published["submissions"]}
+        submissions = [one | {"team_id": teams.get(one["id"])} for one in submissions]
     faults = [*check_files(folder, submissions), *check_scores(folder, submissions)]
-    scored = [one for one in submissions if "recomputed" in one]
-    ranked = ranking(scored, phase["board_rule"])
-    faults += check_ranking(folder, phase, ranked)
+    earned = {one["id"]: one["recomputed"] for one in submissions if "recomputed" in one}
+    ranked = ranking(submissions, phase["board_rule"])
+    faults += check_ranking(folder, phase, ranked, earned)
+    if published is not None:
+        faults += check_published(published, submissions, ranked, earned)
     for fault in faults:
         print(fault)
-    print(f"{len(scored)} submissions, {len(ranked)} teams: {len(faults)} differences")
+    print(f"{len(earned)} submissions, {len(ranked)} teams: {len(faults)} differences")
     return bool(faults)
 
 

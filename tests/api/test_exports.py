@@ -1,18 +1,20 @@
 """What organizers take home, and that a script of its own computes every score and the ranking from it."""
 
 import csv
+import hashlib
 import io
 import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sqlalchemy import select
 
-from core import db, zip_stream
+from core import board, db, zip_stream
 from core.competitions import find_phase, read_spec
 from core.lifecycle import BoardRule
 from core.models import Score, Submission, utc_now
@@ -120,6 +122,76 @@ def test_recompute_tells_a_spoilt_export(client, scored, olga, tmp_path, spoil):
     done = _recompute(tmp_path)
     assert done.returncode == 1, done.stderr
     assert "0 differences" not in done.stdout
+
+
+def _forge_artifact(folder):
+    """Another score for a submission, from another artifact, and all of the export agrees."""
+    path = folder / "submissions.json"
+    found = json.loads(path.read_text())
+    data = simulated_artifact(Population(n_examples=6, shift=0.7), N_MODELS, seed=99).to_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+    forged = f"artifacts/{sha256}.safetensors"
+    (folder / forged).write_bytes(data)
+    cheat = next(one for one in found if one["disqualified_at"])  # it has no row on the board
+    cheat |= {"artifact": forged, "artifact_sha256": sha256}
+    cheat["final_score"] = _earned(Artifact.from_bytes(data))
+    path.write_text(json.dumps(found))
+
+
+def _rule_otherwise(folder):
+    path = folder / "submissions.json"
+    found = json.loads(path.read_text())
+    next(one for one in found if one["disqualified_at"])["baseline_name"] = "nothing"
+    path.write_text(json.dumps(found))
+
+
+def _show_other_score(folder):
+    path = folder / "leaderboard.csv"
+    row = next(csv.DictReader(io.StringIO(path.read_text())))
+    path.write_text(path.read_text().replace(row["final_score"], "0.77"))
+
+
+def _publish(client, organizer):
+    with db.transaction() as session:
+        find_phase(session, "faces", "check").closes_at = utc_now()
+    published = client.post(f"{PHASE}/results", headers=organizer.headers)
+    assert published.status_code == 201
+    return published.json()["results_sha256"]
+
+
+@pytest.mark.parametrize("decimals", [None, 3])
+def test_published_results_are_recomputed_though_teams_merged_since(client, scored, olga, tmp_path, decimals):
+    with db.transaction() as session:
+        find_phase(session, "faces", "check").score_decimals = decimals
+    sha256 = _publish(client, olga)
+    with db.transaction() as session:
+        bobs = session.get_one(Submission, scored["middling"].id)
+        bobs.team_id = session.get_one(Submission, scored["near"].id).team_id
+    _unpack(client, olga, tmp_path)
+    done = _recompute(tmp_path)
+    assert done.stdout == f"published results: {sha256}\n5 submissions, 2 teams: 0 differences\n", done
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("spoil", [_forge_artifact, _rule_otherwise, _show_other_score, _change_score])
+def test_recompute_tells_an_export_that_is_not_what_was_published(client, scored, olga, tmp_path, spoil):
+    _publish(client, olga)
+    _unpack(client, olga, tmp_path)
+    spoil(tmp_path)
+    done = _recompute(tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "0 differences" not in done.stdout
+
+
+def test_recompute_tells_published_scores_that_nobody_earned(client, scored, olga, tmp_path, monkeypatch):
+    shown = board._shown
+    monkeypatch.setattr(board, "_shown", lambda *one: replace(shown(*one), final_score=0.77))
+    _publish(client, olga)
+    monkeypatch.undo()
+    _unpack(client, olga, tmp_path)
+    done = _recompute(tmp_path)
+    assert done.returncode == 1
+    assert "has 0.77, not" in done.stdout
 
 
 def test_tables_hold_every_submission_and_no_formula(client, scored, olga):

@@ -177,6 +177,7 @@ def test_scores_are_rounded_as_the_phase_says_and_ranked_as_they_are(client, com
             assert numbers_shown == [round(value, 2) for value in numbers_shown]
     assert board["rows"][0]["score"]["final_score"] == 0.12
     assert board["rows"][0]["score"]["retain_ratio"] == 1.06
+    assert {row["ceiling_share"] for row in board["rows"]} == {round(0.12 / 0.18, 2)}
     assert client.get(HIDDEN).json()["score_decimals"] == 2
     page = client.get("/competitions/faces/phases/feedback/leaderboard").text
     assert ">0.12<" in page

@@ -1,11 +1,15 @@
 """The pages as text: what they say in each state, and that they trust nobody's words."""
 
+import re
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
 from core import db
+from core.competitions import find_phase
 from core.lifecycle import PhaseState
-from core.models import REPLICATES, Score
+from core.models import REPLICATES, Score, utc_now
 from tests.support.api import PHASE, add_baselines, add_finished, on_both_databases
 from tests.support.competition import HONEST, numbers
 
@@ -119,3 +123,30 @@ def test_pages_hold_no_inline_code_and_nothing_from_elsewhere(client, competitio
         assert "http://" not in page
         assert "https://" not in page
         assert page.count("<script") == 1
+
+
+def test_board_says_that_its_phase_has_closed_and_names_baselines_as_organizers_do(
+    client, competition, ada, olga
+):
+    add_finished(ada.user, "check", 0.05)
+    added = add_finished(olga.user, "check", 0.9)
+    named = {"name": "L1 SCRUB"}
+    client.put(f"/api/v1/submissions/{added.id}/baseline", json=named, headers=olga.headers)
+    with db.transaction() as session:
+        find_phase(session, "faces", "check").closes_at = utc_now() + timedelta(days=1)
+    page = client.get(PAGE).text
+    assert "L1 SCRUB" in page
+    assert "<li>closes " in page
+    with db.transaction() as session:
+        find_phase(session, "faces", "check").closes_at = utc_now()
+    page = client.get(PAGE).text
+    assert "<li>closed " in page
+
+
+def test_links_of_a_board_have_ids_by_which_focus_survives_its_redrawing(client, competition, ada, olga):
+    for who in (ada, olga):
+        add_finished(who.user, "check", 0.05)
+    board = client.get(f"{PAGE}/board?limit=1").text
+    links = re.findall("<a [^>]*>", board)
+    assert len(links) == 2
+    assert all(" id=" in link for link in links)

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from core import db, reruns, rescoring
+from core import db, phases, rank_history, reruns, rescoring
 from core.competitions import find_phase
 from core.errors import ResultsPublishedError
-from core.lifecycle import SubmissionState
+from core.lifecycle import BoardVisibility, SubmissionState
 from core.models import AuditEvent, Submission, Team, utc_now
+from core.settings import get_settings
 from tests.support.api import HIDDEN, PHASE, add_baselines, add_finished, on_both_databases
 from tests.support.competition import HONEST
 
@@ -96,6 +97,35 @@ def test_publication_is_refused_while_anything_may_change(client, closed, olga, 
     refused = _publish(client, olga)
     assert (refused.status_code, refused.json()["type"]) == (409, f"{URN}publication-refused")
     assert client.get(f"{PHASE}/results").status_code == 404
+
+
+def _migration_into(slug):
+    with db.transaction() as session:
+        phases.advance(session, utc_now())
+    with db.reading() as session:
+        phase_id = find_phase(session, "faces", slug).id
+        return session.query(Submission).filter(Submission.phase_id == phase_id).all()
+
+
+def test_publication_waits_for_what_is_still_to_migrate(client, closed, olga):
+    _change("feedback", auto_migrate=True, closes_at=utc_now())
+    _unfinished(closed)
+    refused = _publish(client, olga, HIDDEN)
+    assert (refused.status_code, refused.json()["type"]) == (409, f"{URN}publication-refused")
+    assert "what the teams selected in Check" in refused.json()["detail"]
+    with db.transaction() as session:
+        session.get_one(Submission, closed[0].id).state = SubmissionState.FINISHED
+    assert len(_migration_into("feedback")) == 2
+
+
+def test_nothing_migrates_into_a_published_phase(client, closed, olga):
+    _change("check", closes_at=utc_now() + timedelta(days=1))
+    _change("feedback", auto_migrate=True, closes_at=utc_now())
+    assert _publish(client, olga, HIDDEN).status_code == 201
+    _change("check", closes_at=utc_now())
+    assert _migration_into("feedback") == []
+    client.delete(f"{HIDDEN}/results?reason=early", headers=olga.headers)
+    assert len(_migration_into("feedback")) == 2
 
 
 def test_rescoring_that_failed_does_not_stop_publication(client, closed, olga):
@@ -185,6 +215,28 @@ def test_history_tells_who_took_which_rank(client, competition, ada, make_partic
         ("ada", 1, 2),
     ]
     assert changes[0]["at"].startswith(f"{start + timedelta(minutes=5):%Y-%m-%dT%H:%M:%S}")
+
+
+def test_history_is_replayed_once_for_all_who_ask_and_each_sees_their_part(
+    client, competition, ada, make_participant, monkeypatch
+):
+    monkeypatch.setenv("LETHE_BOARD_AGE_S", "60")
+    get_settings.cache_clear()
+    replay, replays = rank_history._replay, []
+    monkeypatch.setattr(rank_history, "_replay", lambda *one: replays.append(1) or replay(*one))
+    add_finished(ada.user, "check", 0.1)
+    add_finished(make_participant("bob").user, "check", 0.2)
+
+    def seen(headers=None):
+        found = client.get(f"{PHASE}/leaderboard/history", headers=headers).json()["changes"]
+        return [(one["team"], one["rank"]) for one in found]
+
+    assert sorted(seen()) == [("ada", 1), ("bob", 1)]
+    _change(board_visibility=BoardVisibility.OWN)
+    assert (seen(ada.headers), seen()) == ([("ada", None)], [])
+    _change(board_visibility=BoardVisibility.HIDDEN)
+    assert seen(ada.headers) == []
+    assert replays == [1]
 
 
 def test_history_of_a_hidden_phase_bears_the_times_of_submission(client, competition, ada):

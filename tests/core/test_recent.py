@@ -35,6 +35,24 @@ def test_many_who_ask_at_once_wait_for_one_making() -> None:
     assert (made, found) == ([1], [1] * 8)
 
 
+def test_those_who_wait_longer_than_a_value_is_good_share_the_next_one() -> None:
+    recent, made = Recent[int](), []
+
+    def make() -> int:
+        time.sleep(0.05)
+        made.append(1)
+        return len(made)
+
+    threads = [
+        threading.Thread(target=recent.get, args=("a", make), kwargs={"age_s": 0.01}) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) <= 3
+
+
 def test_making_that_fails_is_tried_again() -> None:
     recent = Recent[int]()
     with pytest.raises(ZeroDivisionError):

@@ -6,8 +6,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from core import db, reruns, shards, submissions
+from core import baselines, db, reruns, shards, submissions
 from core.errors import CancellationRefusedError, IllegalTransitionError, LeaseLostError, RerunRefusedError
+from core.leaderboard import leaderboard
 from core.lifecycle import PhaseState, SubmissionState, Verdict
 from core.models import AuditEvent, Organizer, Phase, Shard, Submission
 from tests.support.rules import at_once, fetch, finish, finished, make_phases, make_user, run, upload
@@ -92,6 +93,20 @@ def test_disqualification_moves_along_and_can_be_taken_back() -> None:
         reruns.restore(session, again.id, actor=olga)
     assert fetch(again.id).disqualified_at is None
     assert _audited() == ["submission.disqualify", "submission.rerun", "submission.restore"]
+
+
+@on_both_databases
+def test_rerun_of_a_baseline_is_the_baseline_and_never_ranks() -> None:
+    make_phases()
+    old, olga = finished("ann", score=0.9), make_user("olga")
+    with db.transaction() as session:
+        baselines.mark(session, old.id, name="fine-tuning", actor=olga)
+    again = _rerun(old.id)
+    finish(again.id)
+    with db.reading() as session:
+        found = leaderboard(session, session.get_one(Phase, old.phase_id))
+    assert found.rows == []
+    assert [(row.name, row.submission_id) for row in found.baselines] == [("fine-tuning", again.id)]
 
 
 def test_rerun_is_refused_while_it_makes_no_sense() -> None:
