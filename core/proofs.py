@@ -102,13 +102,12 @@ def reset(token: str, password: str) -> None:
 
 
 def set_password(session: Session, user: User, password_hash: str) -> None:
-    """Store a new password, make open links for another one useless, and tell the owner."""
+    """Store a new password, make all open links of the account useless, and tell the owner.
+
+    Also those that confirm an address: who asked for one from a stolen browser would take the account with it.
+    """
     user.password_hash = password_hash
-    unused = update(OneTimeToken).where(
-        OneTimeToken.user_id == user.id,
-        OneTimeToken.purpose == TokenPurpose.RESET_PASSWORD,
-        OneTimeToken.used_at.is_(None),
-    )
+    unused = update(OneTimeToken).where(OneTimeToken.user_id == user.id, OneTimeToken.used_at.is_(None))
     session.execute(unused.values(used_at=utc_now()))
     if user.email is not None:
         mail.write(session, user.email, "Your password was changed", _CHANGED.format(**_words(user, "reset")))

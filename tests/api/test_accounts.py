@@ -303,3 +303,24 @@ def test_hashing_holds_no_transaction(client, monkeypatch):
     change = {"password": PASSWORD, "new_password": NEW}
     assert client.put(f"{ACCOUNT}/password", json=change, headers=browser.headers).status_code == 204
     assert seen == [PASSWORD, NEW]
+
+
+@on_both_databases
+@pytest.mark.parametrize("way", ["reset", "change"])
+def test_new_password_ends_what_another_browser_asked_to_confirm(client, database, way):
+    confirmed(client, "ada", "ada@example.org")
+    thief = sign_in(client, "ada")
+    client.post(f"{ACCOUNT}/email", json={"email": "thief@example.net"}, headers=thief.headers)
+    theirs = mailed_token()
+    if way == "reset":
+        client.cookies.clear()
+        client.post(f"{ACCOUNT}/reset-request", json={"login": "ada"})
+        answer = client.post(f"{ACCOUNT}/reset", json={"token": mailed_token(), "password": NEW})
+    else:
+        owner = sign_in(client, "ada")
+        body = {"password": PASSWORD, "new_password": NEW}
+        answer = client.put(f"{ACCOUNT}/password", json=body, headers=owner.headers)
+    assert answer.status_code == 204
+    client.cookies.clear()
+    assert client.post(f"{ACCOUNT}/confirmation", json={"token": theirs}).status_code == 410
+    assert stored("ada").email == "ada@example.org"
