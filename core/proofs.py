@@ -36,7 +36,7 @@ def ask_to_confirm(session: Session, user: User, email: str) -> None:
 
 
 def confirm(token: str) -> User:
-    """Make an address the account's, and return the account.
+    """Make an address the account's, tell the one that it had before, and return the account.
 
     Raises:
         SpentTokenError: the link is unknown, used or too old.
@@ -45,6 +45,7 @@ def confirm(token: str) -> User:
     with transaction() as session:
         proof = _redeem(session, token, TokenPurpose.CONFIRM_EMAIL)
         user = session.get_one(User, proof.user_id)
+        former = user.email
         try:
             with session.begin_nested():
                 user.email = proof.email
@@ -52,6 +53,11 @@ def confirm(token: str) -> User:
             raise EmailTakenError(
                 "This address belongs to another account. Sign in with that one."
             ) from error
+        if former is not None and former != user.email:
+            # The last mail that its reader gets: nothing else would tell them that the account is gone.
+            mail.write(
+                session, former, "Your e-mail address was changed", _MOVED.format(**_words(user, "account"))
+            )
     return user
 
 
@@ -104,7 +110,7 @@ def reset(token: str, password: str) -> None:
 def set_password(session: Session, user: User, password_hash: str) -> None:
     """Store a new password, make all open links of the account useless, and tell the owner.
 
-    Also those that confirm an address: who asked for one from a stolen browser would take the account with it.
+    Also those that confirm an address: who asked for one in a stolen browser would take the account with it.
     """
     user.password_hash = password_hash
     unused = update(OneTimeToken).where(OneTimeToken.user_id == user.id, OneTimeToken.used_at.is_(None))
@@ -193,6 +199,13 @@ Set one within an hour:
 {link}
 
 It ends all sessions and tokens of your account. If it was not you, do nothing: your password stays.
+"""
+
+_MOVED = """\
+Hello {name},
+
+mails to your account at {site} go to another address from now on. If it was not you, write at once to
+those who run the site.
 """
 
 _CHANGED = """\

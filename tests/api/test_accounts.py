@@ -324,3 +324,17 @@ def test_new_password_ends_what_another_browser_asked_to_confirm(client, databas
     client.cookies.clear()
     assert client.post(f"{ACCOUNT}/confirmation", json={"token": theirs}).status_code == 410
     assert stored("ada").email == "ada@example.org"
+
+
+def test_address_that_an_account_had_before_is_told_of_the_new_one(client):
+    confirmed(client, "ada", "ada@example.org")
+    browser = sign_in(client, "ada")
+    for _ in range(2):  # the same address again is no news
+        client.post(f"{ACCOUNT}/email", json={"email": "new@example.org"}, headers=browser.headers)
+        token = mailed_token()
+        assert client.post(
+            f"{ACCOUNT}/confirmation", json={"token": token}, headers=browser.headers
+        ).is_success
+    told = [mail for mail in mails() if mail.subject == "Your e-mail address was changed"]
+    assert [mail.to for mail in told] == ["ada@example.org"]
+    assert "new@example.org" not in told[0].body  # whoever reads this one need not know it
