@@ -110,7 +110,7 @@ def reset(token: str, password: str) -> None:
 def set_password(session: Session, user: User, password_hash: str) -> None:
     """Store a new password, make all open links of the account useless, and tell the owner.
 
-    Also those that confirm an address: who asked for one in a stolen browser would take the account with it.
+    Also those that confirm an address: who asked for one in a stolen browser would still get the account.
     """
     user.password_hash = password_hash
     unused = update(OneTimeToken).where(OneTimeToken.user_id == user.id, OneTimeToken.used_at.is_(None))

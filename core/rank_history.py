@@ -74,18 +74,11 @@ def history(session: Session, phase: Phase, *, viewer: Viewer, page: Page) -> Hi
         return History(seen, [])
     changes = list(_replay(_events(session, phase), phase))
     if seen is BoardVisibility.OWN:
-        own = _team_id(session, phase, viewer)
+        own = session.scalar(access.own_team(viewer.user_id, phase.competition_id))
         changes = [replace(one, rank=None, previous_rank=None) for one in changes if one.team_id == own]
     start = 0 if page.cursor is None else max(paging.decode(page.cursor, [int])[0], 0)
     end = start + page.limit
     return History(seen, changes[start:end], paging.encode(end) if end < len(changes) else None)
-
-
-def _team_id(session: Session, phase: Phase, viewer: Viewer) -> UUID | None:
-    if viewer.user_id is None:
-        return None
-    part = access.find_participant(session, viewer.user_id, phase.competition_id)
-    return None if part is None else part.team_id
 
 
 def _events(session: Session, phase: Phase) -> list[_Event]:
