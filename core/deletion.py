@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from core import signing_in, teams
 from core.db import transaction
 from core.errors import LastAdminError
+from core.lifecycle import ParticipantState
 from core.models import (
     AccessToken,
     Identity,
@@ -78,17 +79,15 @@ def _leave_teams(session: Session, user_id: UUID, alias: str) -> None:
                 team.captain_id = others[0]
         else:
             _close(session, team, alias)
-    # Those that merged into another are empty, but still bear the name.
-    for team in session.scalars(select(Team).where(Team.captain_id == user_id, Team.is_solo)):
-        team.name = team.name_key = alias
 
 
 def _others(session: Session, part: Participant) -> list[UUID]:
-    """Return the other members of a team, in the order in which they came."""
+    """Return the other members of a team in the order in which they came, those who may lead it first."""
     query = select(Participant.user_id).where(
         Participant.team_id == part.team_id, Participant.user_id != part.user_id
     )
-    return list(session.scalars(query.order_by(Participant.created_at, Participant.id)))
+    may_not = Participant.state != ParticipantState.APPROVED
+    return list(session.scalars(query.order_by(may_not, Participant.created_at, Participant.id)))
 
 
 def _close(session: Session, team: Team, alias: str) -> None:

@@ -152,9 +152,11 @@ def _check_quotas(session: Session, competition: Competition, team: Team, invite
 def _merge(session: Session, team: Team, invited: Team) -> None:
     for table in (Participant, Submission):
         session.execute(update(table).where(table.team_id == invited.id).values(team_id=team.id))
-    invited.captain_id, invited.merged_into_id, invited.is_solo = None, team.id, False
-    # Its name is free again.
+    # Its name is free again, and an only member's must not outlast the account: nothing leads from there to here.
     invited.name_key = str(invited.id)
+    if invited.is_solo:
+        invited.name = invited.name_key
+    invited.captain_id, invited.merged_into_id, invited.is_solo = None, team.id, False
     team.is_solo = False
     moot = or_(
         Invitation.team_id == invited.id,
