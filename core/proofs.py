@@ -20,7 +20,11 @@ _LIFETIME = {
     TokenPurpose.RESET_PASSWORD: timedelta(hours=1),
 }
 RESETS = Allowance("resets asked for from one address", tries=20, period_s=3600)
-MAILS = Allowance("mails to one reader", tries=5, period_s=3600)
+# Apart, so that who asks to confirm somebody's address again and again keeps no new password from them.
+MAILS = {
+    purpose: Allowance(f"mails to one reader to {purpose}", tries=5, period_s=3600)
+    for purpose in TokenPurpose
+}
 
 
 def ask_to_confirm(session: Session, user: User, email: str) -> None:
@@ -28,7 +32,7 @@ def ask_to_confirm(session: Session, user: User, email: str) -> None:
 
     Whether another account has the address is not asked here, only then.
     """
-    if _may_write(email):
+    if _may_write(email, TokenPurpose.CONFIRM_EMAIL):
         token = _issue(session, user, TokenPurpose.CONFIRM_EMAIL, email)
         mail.write(
             session, email, "Confirm your e-mail address", _CONFIRM.format(**_words(user, "confirm", token))
@@ -80,8 +84,9 @@ def send_reset(login: str) -> None:
 
     with transaction() as session:
         user = accounts.find(session, login)
-        if user is not None and user.email is not None and _may_write(user.email):
-            token = _issue(session, user, TokenPurpose.RESET_PASSWORD, user.email)
+        purpose = TokenPurpose.RESET_PASSWORD
+        if user is not None and user.email is not None and _may_write(user.email, purpose):
+            token = _issue(session, user, purpose, user.email)
             mail.write(session, user.email, "A new password", _RESET.format(**_words(user, "reset", token)))
 
 
@@ -129,9 +134,9 @@ def account_of(token: str) -> User:
         return session.get_one(User, _find(session, token, TokenPurpose.RESET_PASSWORD).user_id)
 
 
-def _may_write(email: str) -> bool:
+def _may_write(email: str, purpose: TokenPurpose) -> bool:
     try:
-        throttle.take(MAILS, email)
+        throttle.take(MAILS[purpose], email)
     except RateLimitedError:  # who asks is told nothing of it
         return False
     return True

@@ -225,7 +225,7 @@ def test_one_reader_gets_few_mails_whoever_asks(client):
     confirmed(client, "ada", "ada@example.org")
     for _ in range(7):
         assert client.post(f"{ACCOUNT}/reset-request", json={"login": "ada"}).status_code == 202
-    assert len(mails()) == 5
+    assert len(mails()) == 1 + 5  # the confirmation, and what may be sent to set a password
 
 
 def test_reset_requests_from_one_address_are_throttled(client):
@@ -338,3 +338,14 @@ def test_address_that_an_account_had_before_is_told_of_the_new_one(client):
     told = [mail for mail in mails() if mail.subject == "Your e-mail address was changed"]
     assert [mail.to for mail in told] == ["ada@example.org"]
     assert "new@example.org" not in told[0].body  # whoever reads this one need not know it
+
+
+def test_confirmations_asked_for_by_others_keep_no_reset_from_the_owner(client):
+    confirmed(client, "ada", "ada@example.org")
+    register(client, "eve")
+    eve = sign_in(client, "eve")
+    for _ in range(6):
+        client.post(f"{ACCOUNT}/email", json={"email": "ada@example.org"}, headers=eve.headers)
+    client.cookies.clear()
+    client.post(f"{ACCOUNT}/reset-request", json={"login": "ada"})
+    assert (mails()[-1].to, mails()[-1].subject) == ("ada@example.org", "A new password")
