@@ -249,3 +249,17 @@ def test_provider_that_does_not_answer_is_said_so(client, provider, monkeypatch)
 def test_without_a_provider_there_is_no_such_way(client):
     assert client.get(START, follow_redirects=False).status_code == 404
     assert "openid" not in client.get("/sign-in").text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"state": 1, "nonce": "", "verifier": "", "next": "/", "links": false}',
+        '{"state": "\\ud800", "nonce": "", "verifier": "", "next": "/", "links": false}',
+        "[" * 20_000,
+    ],
+    ids=["number", "surrogate", "deep"],
+)
+def test_cookie_that_nobody_gave_is_refused(client, provider, text):
+    client.cookies.set("lethe-openid", text.encode().hex())
+    assert client.get(f"{START}/callback?state=1&code=x", follow_redirects=False).status_code == 400
