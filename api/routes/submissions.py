@@ -13,7 +13,6 @@ from api.dependencies import (
     CurrentViewer,
     NamedPhase,
     NamedSubmission,
-    OpenPhase,
     ReadingSession,
     WritingSession,
 )
@@ -64,7 +63,7 @@ router = APIRouter(tags=["submissions"])
     max_body_size=sys.maxsize,
 )
 def upload_submission(
-    phase: OpenPhase,
+    phase: NamedPhase,
     user: CurrentUser,
     upload: AdmittedUpload,
     viewer: CurrentViewer,
