@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api import limiting, uploads
 from api.authorization import CurrentAccess
-from core import competitions, intake
+from core import intake
 from core.db import reading, transaction
 from core.errors import InvalidCompetitionError, InvalidSubmissionError
 from core.intake import Announced
@@ -89,12 +89,6 @@ def _viewer(access: CurrentAccess) -> Viewer:
 CurrentViewer = Annotated[Viewer, Depends(_viewer)]
 
 
-def _open_phase(phase: NamedPhase) -> Phase:
-    competitions.check_open(phase)
-    return phase
-
-
-OpenPhase = Annotated[Phase, Depends(_open_phase)]
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -108,7 +102,7 @@ IdempotencyKey = Annotated[
 
 
 def _announced_upload(
-    request: Request, phase: OpenPhase, user: CurrentUser, idempotency_key: IdempotencyKey = None
+    request: Request, phase: NamedPhase, user: CurrentUser, idempotency_key: IdempotencyKey = None
 ) -> Announced:
     declared = request.headers.get("Content-Length", "")
     announced = Announced(idempotency_key, int(declared) if declared.isdecimal() else None)
@@ -119,7 +113,7 @@ def _announced_upload(
 
 
 async def _admitted_upload(
-    request: Request, phase: OpenPhase, announced: Annotated[Announced, Depends(_announced_upload)]
+    request: Request, phase: NamedPhase, announced: Annotated[Announced, Depends(_announced_upload)]
 ) -> AsyncIterator[Upload]:
     cap_bytes = min(limits_of(phase).upload_bytes, get_settings().max_upload_bytes)
     async with uploads.receive(request, cap_bytes=cap_bytes) as received:

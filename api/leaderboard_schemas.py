@@ -195,7 +195,9 @@ class BaselineRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1, max_length=64, pattern=r"^\S(.*\S)?$", examples=["fine-tuning"])
+    name: str = Field(
+        min_length=1, max_length=64, pattern=r"^[^\s\x00]([^\x00\n]*[^\s\x00])?$", examples=["fine-tuning"]
+    )
 
 
 class BaselineAnswer(Answer):

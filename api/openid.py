@@ -15,6 +15,7 @@ from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+from pydantic import TypeAdapter, ValidationError
 
 from core.errors import OpenIdError
 from core.identities import Claims
@@ -63,8 +64,8 @@ class Flow:
             OpenIdError: it is none.
         """
         try:
-            return cls(**json.loads(text))
-        except (ValueError, TypeError) as error:
+            return TypeAdapter(cls).validate_json(text, strict=True)
+        except ValidationError as error:
             raise OpenIdError("Signing in took too long, or began in another browser. Try again.") from error
 
 

@@ -21,10 +21,8 @@ class OwnPage(NamedTuple):
 
 
 def read_own(session: Session, phase: Phase, viewer: Viewer, page: Page) -> OwnPage:
-    """Return the submissions of the viewer's team in a phase; none for who does not take part yet."""
-    assert viewer.user_id is not None
-    part = access.find_participant(session, viewer.user_id, phase.competition_id)
-    team_id = None if part is None else part.team_id
+    """Return the submissions of the viewer's team in a phase; none for who has no team, or is banned."""
+    team_id = session.scalar(access.own_team(viewer.user_id, phase.competition_id))
     listed: Listed[Entry] = Listed([], None)
     if team_id is not None:
         listed = team_submissions.list_entries(session, phase, team_id, page)

@@ -1,7 +1,8 @@
 """How much memory one uvicorn process takes for an upload of 100 MB, and for the largest that is accepted.
 
-Phase and platform allow 128 MiB here. A file is on the disk while it comes, and is checked and stored from there;
-one that is larger than any valid submission is refused. Ours is by how much the process's highest resident memory grows, in MB; the baseline is what the file has.
+Phase and platform allow 128 MiB here. A file is on the disk while it comes, and is checked and stored from
+there; one that is larger than any valid submission is refused. Ours is by how much the process's highest
+resident memory grows, in MB; the baseline is what the file has.
 """
 
 import io

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
 from core.lifecycle import ParticipantState
@@ -56,6 +56,15 @@ def find_participant(session: Session, user_id: UUID, competition_id: UUID) -> P
         Participant.user_id == user_id, Participant.competition_id == competition_id
     )
     return session.scalar(query.options(joinedload(Participant.team)))
+
+
+def own_team(user_id: UUID | None, competition_id: UUID) -> Select[UUID]:
+    """Return the query for the id of the team whose things are somebody's to see: none for who is banned."""
+    return select(Participant.team_id).where(
+        Participant.user_id == user_id,
+        Participant.competition_id == competition_id,
+        Participant.state != ParticipantState.BANNED,
+    )
 
 
 def is_member(session: Session, user_id: UUID, team_id: UUID) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, String, Uuid, cast, func, literal, null, select, true, union_all
 from sqlalchemy.orm import Session
 
-from core import standings
+from core import access, standings
 from core.board_rows import CEILING, BaselineRow, Board, Numbers, Row
 from core.lifecycle import SubmissionState
 from core.models import REPLICATES, Baseline, Participant, Phase, Score, Submission, Team, User
@@ -51,10 +51,7 @@ def everybody(ranking: Any, *, after: int = 0, limit: int | None = None) -> Colu
 
 def team_of(ranking: Any, phase: Phase, user_id: UUID | None) -> ColumnElement[bool]:
     """Return what is true of the row of somebody's team."""
-    own = select(Participant.team_id).where(
-        Participant.user_id == user_id, Participant.competition_id == phase.competition_id
-    )
-    is_own: ColumnElement[bool] = ranking.c.team_id.in_(own)
+    is_own: ColumnElement[bool] = ranking.c.team_id.in_(access.own_team(user_id, phase.competition_id))
     return is_own
 
 

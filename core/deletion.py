@@ -76,9 +76,6 @@ def _leave_teams(session: Session, user_id: UUID, alias: str) -> None:
             teams.settle_captain(session, team)
         else:
             _close(session, team, alias)
-    # Those that merged into another are empty, but still bear the name.
-    for team in session.scalars(select(Team).where(Team.captain_id == user_id, Team.is_solo)):
-        team.name = team.name_key = alias
 
 
 def _close(session: Session, team: Team, alias: str) -> None:

@@ -7,7 +7,7 @@ from typing import BinaryIO
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import programs, quotas, repeats, teams
+from core import competitions, programs, quotas, repeats, teams
 from core.errors import UploadTooLargeError
 from core.limits import limits_of
 from core.models import Participant, Phase, Submission, User, utc_now
@@ -32,15 +32,24 @@ class Announced:
 def check(session: Session, phase: Phase, user: User, announced: Announced) -> None:
     """Refuse an upload that will be refused when it is here; what passes is checked again then.
 
-    Over quota an upload passes if it may be one that is there already: a repetition costs nothing.
+    Over quota an upload passes if it may be one that is there already: a repetition costs nothing. If
+    its key is known it passes in a closed phase too: its answer may have got lost just when the phase ended.
 
     Raises:
+        PhaseClosedError: the phase takes no submissions now.
         NotParticipantError: the user does not take part in the competition.
         QuotaExceededError: the team has none left of one of its quotas.
     """
+    check_open(session, phase, user, announced.key)
     part = teams.find_admitted(session, phase.competition, user)
     if part is not None and not _may_be_there(session, phase, part, announced):
         quotas.check(session, phase, part.team_id, now=utc_now())
+
+
+def check_open(session: Session, phase: Phase, user: User, key: str | None) -> None:
+    """Raise `PhaseClosedError` if the phase takes no submissions now, unless under a key that is known."""
+    if key is None or not repeats.is_known(session, user.id, key):
+        competitions.check_open(phase)
 
 
 def look_into(phase: Phase, filename: str, file: BinaryIO) -> tuple[str, ...]:

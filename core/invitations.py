@@ -25,13 +25,14 @@ def invite(session: Session, competition: Competition, team_id: UUID, captain: U
         TeamRefusedError: it is the same team, they are too many, or the deadline is over.
     """
     team = teams.lock_as_captain(session, team_id, captain, competition)
+    wanted = name.replace("\0", " ").casefold()  # PostgreSQL takes no such text, and nobody has a space
     invited = session.scalar(
         select(Participant)
         .join(Participant.user)
         .where(
             Participant.competition_id == competition.id,
             Participant.state == ParticipantState.APPROVED,
-            User.name_key == name.casefold(),
+            User.name_key == wanted,
         )
     )
     if invited is None:
@@ -152,9 +153,11 @@ def _check_quotas(session: Session, competition: Competition, team: Team, invite
 def _merge(session: Session, team: Team, invited: Team) -> None:
     for table in (Participant, Submission):
         session.execute(update(table).where(table.team_id == invited.id).values(team_id=team.id))
-    invited.captain_id, invited.merged_into_id, invited.is_solo = None, team.id, False
-    # Its name is free again.
+    # Its name is free again. An only member's must not outlast the account, which leads here no more.
     invited.name_key = str(invited.id)
+    if invited.is_solo:
+        invited.name = invited.name_key
+    invited.captain_id, invited.merged_into_id, invited.is_solo = None, team.id, False
     team.is_solo = False
     teams.settle_captain(session, team)
     moot = or_(

@@ -20,7 +20,11 @@ _LIFETIME = {
     TokenPurpose.RESET_PASSWORD: timedelta(hours=1),
 }
 RESETS = Allowance("resets asked for from one address", tries=20, period_s=3600)
-MAILS = Allowance("mails to one reader", tries=5, period_s=3600)
+# Apart, so that who asks to confirm somebody's address again and again keeps no new password from them.
+MAILS = {
+    purpose: Allowance(f"mails to one reader to {purpose}", tries=5, period_s=3600)
+    for purpose in TokenPurpose
+}
 
 
 def ask_to_confirm(session: Session, user: User, email: str) -> None:
@@ -28,7 +32,7 @@ def ask_to_confirm(session: Session, user: User, email: str) -> None:
 
     Whether another account has the address is not asked here, only then.
     """
-    if _may_write(email):
+    if _may_write(email, TokenPurpose.CONFIRM_EMAIL):
         token = _issue(session, user, TokenPurpose.CONFIRM_EMAIL, email)
         mail.write(
             session, email, "Confirm your e-mail address", _CONFIRM.format(**_words(user, "confirm", token))
@@ -36,7 +40,7 @@ def ask_to_confirm(session: Session, user: User, email: str) -> None:
 
 
 def confirm(token: str) -> User:
-    """Make an address the account's, and return the account.
+    """Make an address the account's, tell the one that it had before, and return the account.
 
     Raises:
         SpentTokenError: the link is unknown, used or too old.
@@ -45,6 +49,7 @@ def confirm(token: str) -> User:
     with transaction() as session:
         proof = _redeem(session, token, TokenPurpose.CONFIRM_EMAIL)
         user = session.get_one(User, proof.user_id)
+        former = user.email
         try:
             with session.begin_nested():
                 user.email = proof.email
@@ -52,6 +57,11 @@ def confirm(token: str) -> User:
             raise EmailTakenError(
                 "This address belongs to another account. Sign in with that one."
             ) from error
+        if former is not None and former != user.email:
+            # The last mail that its reader gets: nothing else would tell them that the account is gone.
+            mail.write(
+                session, former, "Your e-mail address was changed", _MOVED.format(**_words(user, "account"))
+            )
     return user
 
 
@@ -74,8 +84,9 @@ def send_reset(login: str) -> None:
 
     with transaction() as session:
         user = accounts.find(session, login)
-        if user is not None and user.email is not None and _may_write(user.email):
-            token = _issue(session, user, TokenPurpose.RESET_PASSWORD, user.email)
+        purpose = TokenPurpose.RESET_PASSWORD
+        if user is not None and user.email is not None and _may_write(user.email, purpose):
+            token = _issue(session, user, purpose, user.email)
             mail.write(session, user.email, "A new password", _RESET.format(**_words(user, "reset", token)))
 
 
@@ -102,13 +113,12 @@ def reset(token: str, password: str) -> None:
 
 
 def set_password(session: Session, user: User, password_hash: str) -> None:
-    """Store a new password, make open links for another one useless, and tell the owner."""
+    """Store a new password, make all open links of the account useless, and tell the owner.
+
+    Also those that confirm an address: who asked for one in a stolen browser would still get the account.
+    """
     user.password_hash = password_hash
-    unused = update(OneTimeToken).where(
-        OneTimeToken.user_id == user.id,
-        OneTimeToken.purpose == TokenPurpose.RESET_PASSWORD,
-        OneTimeToken.used_at.is_(None),
-    )
+    unused = update(OneTimeToken).where(OneTimeToken.user_id == user.id, OneTimeToken.used_at.is_(None))
     session.execute(unused.values(used_at=utc_now()))
     if user.email is not None:
         mail.write(session, user.email, "Your password was changed", _CHANGED.format(**_words(user, "reset")))
@@ -124,9 +134,9 @@ def account_of(token: str) -> User:
         return session.get_one(User, _find(session, token, TokenPurpose.RESET_PASSWORD).user_id)
 
 
-def _may_write(email: str) -> bool:
+def _may_write(email: str, purpose: TokenPurpose) -> bool:
     try:
-        throttle.take(MAILS, email)
+        throttle.take(MAILS[purpose], email)
     except RateLimitedError:  # who asks is told nothing of it
         return False
     return True
@@ -194,6 +204,13 @@ Set one within an hour:
 {link}
 
 It ends all sessions and tokens of your account. If it was not you, do nothing: your password stays.
+"""
+
+_MOVED = """\
+Hello {name},
+
+mails to your account at {site} go to another address from now on. If it was not you, write at once to
+those who run the site.
 """
 
 _CHANGED = """\

@@ -83,7 +83,7 @@ def history(session: Session, phase: Phase, *, viewer: Viewer, page: Page) -> Hi
     facts = (phase.id, phase.scoring_version, phase.board_rule, phase.score_decimals, phase.show_logs)
     changes = _recent.get(facts, partial(_changes, session, phase), age_s=get_settings().board_age_s)
     if seen is BoardVisibility.OWN:
-        own = _team_id(session, phase, viewer)
+        own = session.scalar(access.own_team(viewer.user_id, phase.competition_id))
         changes = [replace(one, rank=None, previous_rank=None) for one in changes if one.team_id == own]
     start = 0 if page.cursor is None else max(paging.decode(page.cursor, [int])[0], 0)
     end = start + page.limit
@@ -92,13 +92,6 @@ def history(session: Session, phase: Phase, *, viewer: Viewer, page: Page) -> Hi
 
 def _changes(session: Session, phase: Phase) -> list[Change]:
     return list(_replay(_events(session, phase), phase))
-
-
-def _team_id(session: Session, phase: Phase, viewer: Viewer) -> UUID | None:
-    if viewer.user_id is None:
-        return None
-    part = access.find_participant(session, viewer.user_id, phase.competition_id)
-    return None if part is None else part.team_id
 
 
 def _events(session: Session, phase: Phase) -> list[_Event]:

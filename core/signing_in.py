@@ -13,6 +13,8 @@ from core.models import User
 from core.throttle import Allowance
 
 FOR_ACCOUNT = Allowance("wrong passwords of one account", tries=10, period_s=15 * 60)
+# Apart: strangers who guess must not keep the owner from changing the password, or from going.
+FOR_SIGNED_IN = Allowance("wrong passwords of somebody signed in", tries=10, period_s=15 * 60)
 FROM_ADDRESS = Allowance("wrong passwords from one address", tries=50, period_s=15 * 60)
 
 
@@ -82,10 +84,10 @@ def verify(user: User, password: str) -> None:
     """
     if user.password_hash is None:
         raise NotAllowedError("Your account has no password. Ask for a link to set one first.")
-    throttle.take(FOR_ACCOUNT, user.name_key)
+    throttle.take(FOR_SIGNED_IN, str(user.id))
     if not passwords.verify(password, user.password_hash).right:
         raise WrongPasswordError("The password is wrong.")
-    throttle.forget(FOR_ACCOUNT, user.name_key)
+    throttle.forget(FOR_SIGNED_IN, str(user.id))
 
 
 def _unchanged(session: Session, seen: User) -> User:

@@ -82,12 +82,12 @@ def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receip
         IdempotencyKeyReusedError: the upload's key stands for another one.
         QuotaExceededError: the team has none left of one of its quotas.
     """
-    competitions.check_open(phase)
+    intake.check_open(session, phase, user, upload.key)
     warnings = intake.look_into(phase, upload.filename, upload.file)
     source_sha256 = storage().put(upload.file)
     # Who migrates the submissions of a phase that has closed waits for this upload, or comes first.
     phase = competitions.hold(session, phase.id)
-    competitions.check_open(phase)
+    intake.check_open(session, phase, user, upload.key)
     team = teams.lock_own(session, teams.admit(session, phase.competition, user))
     sent = repeats.fingerprint(phase, source_sha256)
     known = repeats.find(session, user, upload.key, sent)

@@ -13,7 +13,6 @@ from api.dependencies import (
     CurrentViewer,
     NamedPhase,
     NamedSubmission,
-    OpenPhase,
     ReadingSession,
     WritingSession,
 )
@@ -59,7 +58,7 @@ def show_own_submissions_page(
 
 @router.post(_OF_PHASE, max_body_size=sys.maxsize)  # its own cap is enforced while the body is read
 def upload_on_page(
-    phase: OpenPhase, user: CurrentUser, upload: AdmittedUpload, session: WritingSession
+    phase: NamedPhase, user: CurrentUser, upload: AdmittedUpload, session: WritingSession
 ) -> Response:
     """Take an upload in, and go on to its page."""
     receipt = submissions.accept(session, phase, user, upload)

@@ -13,7 +13,6 @@ from api.dependencies import (
     CurrentViewer,
     NamedPhase,
     NamedSubmission,
-    OpenPhase,
     ReadingSession,
     WritingSession,
 )
@@ -65,7 +64,7 @@ router = Router(tags=["submissions"])
     max_body_size=sys.maxsize,
 )
 def upload_submission(
-    phase: OpenPhase,
+    phase: NamedPhase,
     user: CurrentUser,
     upload: AdmittedUpload,
     viewer: CurrentViewer,

@@ -4,7 +4,7 @@ import threading
 
 from sqlalchemy import select
 
-from core import db, deletion, teams
+from core import db, deletion, invitations, teams
 from core.errors import LastAdminError
 from core.lifecycle import ParticipantState
 from core.models import (
@@ -125,6 +125,38 @@ def test_team_of_several_keeps_its_name_and_gets_another_captain(
         members = session.scalars(select(Participant.user_id).where(Participant.team_id == crew.id)).all()
     assert crew.captain_id == bob.id
     assert set(members) == {bob.id, cyd.id}
+
+
+def test_member_who_is_banned_does_not_become_captain(client, competition):
+    for name in ("ada", "bob", "cyd"):
+        register(client, name)
+    with db.transaction() as session:
+        found = session.scalars(select(Competition)).one()
+        ada, bob, cyd = (
+            session.scalars(select(User).where(User.name == name)).one() for name in ("ada", "bob", "cyd")
+        )
+        team = Team(competition_id=found.id, name="crew", name_key="crew", captain_id=ada.id)
+        session.add(team)
+        session.flush()
+        for user in (ada, bob, cyd):
+            state = ParticipantState.BANNED if user is bob else ParticipantState.APPROVED
+            session.add(Participant(competition_id=found.id, user_id=user.id, team_id=team.id, state=state))
+            session.flush()
+    assert delete(client, "ada").status_code == 204
+    with db.reading() as session:
+        assert session.scalars(select(Team.captain_id)).all() == [cyd.id]
+
+
+def test_team_that_merged_does_not_keep_the_name_of_its_only_member(client, competition, make_participant):
+    register(client, "secretname")
+    bob, leaver = make_participant("bob").user, user_of("secretname")
+    with db.transaction() as session:
+        found = session.scalars(select(Competition)).one()
+        team, _ = (teams.enter(session, found, session.get_one(User, user.id)).team for user in (bob, leaver))
+        invitation = invitations.invite(session, found, team.id, bob, "secretname")
+        invitations.accept(session, found, invitation.id, leaver)
+    assert delete(client, "secretname").status_code == 204
+    assert "secretname" not in everything()
 
 
 def test_open_invitations_of_a_team_of_one_are_withdrawn(client, competition, make_participant):

@@ -225,7 +225,7 @@ def test_one_reader_gets_few_mails_whoever_asks(client):
     confirmed(client, "ada", "ada@example.org")
     for _ in range(7):
         assert client.post(f"{ACCOUNT}/reset-request", json={"login": "ada"}).status_code == 202
-    assert len(mails()) == 5
+    assert len(mails()) == 1 + 5  # the confirmation, and what may be sent to set a password
 
 
 def test_reset_requests_from_one_address_are_throttled(client):
@@ -303,3 +303,49 @@ def test_hashing_holds_no_transaction(client, monkeypatch):
     change = {"password": PASSWORD, "new_password": NEW}
     assert client.put(f"{ACCOUNT}/password", json=change, headers=browser.headers).status_code == 204
     assert seen == [PASSWORD, NEW]
+
+
+@on_both_databases
+@pytest.mark.parametrize("way", ["reset", "change"])
+def test_new_password_ends_what_another_browser_asked_to_confirm(client, database, way):
+    confirmed(client, "ada", "ada@example.org")
+    thief = sign_in(client, "ada")
+    client.post(f"{ACCOUNT}/email", json={"email": "thief@example.net"}, headers=thief.headers)
+    theirs = mailed_token()
+    if way == "reset":
+        client.cookies.clear()
+        client.post(f"{ACCOUNT}/reset-request", json={"login": "ada"})
+        answer = client.post(f"{ACCOUNT}/reset", json={"token": mailed_token(), "password": NEW})
+    else:
+        owner = sign_in(client, "ada")
+        body = {"password": PASSWORD, "new_password": NEW}
+        answer = client.put(f"{ACCOUNT}/password", json=body, headers=owner.headers)
+    assert answer.status_code == 204
+    client.cookies.clear()
+    assert client.post(f"{ACCOUNT}/confirmation", json={"token": theirs}).status_code == 410
+    assert stored("ada").email == "ada@example.org"
+
+
+def test_address_that_an_account_had_before_is_told_of_the_new_one(client):
+    confirmed(client, "ada", "ada@example.org")
+    browser = sign_in(client, "ada")
+    for _ in range(2):  # the same address again is no news
+        client.post(f"{ACCOUNT}/email", json={"email": "new@example.org"}, headers=browser.headers)
+        token = mailed_token()
+        assert client.post(
+            f"{ACCOUNT}/confirmation", json={"token": token}, headers=browser.headers
+        ).is_success
+    told = [mail for mail in mails() if mail.subject == "Your e-mail address was changed"]
+    assert [mail.to for mail in told] == ["ada@example.org"]
+    assert "new@example.org" not in told[0].body  # whoever reads this one need not know it
+
+
+def test_confirmations_asked_for_by_others_keep_no_reset_from_the_owner(client):
+    confirmed(client, "ada", "ada@example.org")
+    register(client, "eve")
+    eve = sign_in(client, "eve")
+    for _ in range(6):
+        client.post(f"{ACCOUNT}/email", json={"email": "ada@example.org"}, headers=eve.headers)
+    client.cookies.clear()
+    client.post(f"{ACCOUNT}/reset-request", json={"login": "ada"})
+    assert (mails()[-1].to, mails()[-1].subject) == ("ada@example.org", "A new password")

@@ -349,3 +349,17 @@ def test_of_two_identities_that_go_at_once_one_stays(client, provider, monkeypat
     monkeypatch.setattr(identities, "list_linked", seen_together)
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(go, linked)) == [False, True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"state": 1, "nonce": "", "verifier": "", "next": "/", "links": false}',
+        '{"state": "\\ud800", "nonce": "", "verifier": "", "next": "/", "links": false}',
+        "[" * 20_000,
+    ],
+    ids=["number", "surrogate", "deep"],
+)
+def test_cookie_that_nobody_gave_is_refused(client, provider, text):
+    client.cookies.set("lethe-openid", text.encode().hex())
+    assert client.get(f"{START}/callback?state=1&code=x", follow_redirects=False).status_code == 400

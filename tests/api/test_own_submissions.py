@@ -10,6 +10,7 @@ import time_machine
 
 from core import db, reruns
 from core.competitions import find_phase
+from core.models import utc_now
 from tests.support.api import PHASE, Streamed, on_both_databases, run_all, stream
 from tests.support.competition import HONEST
 from tests.support.rules import finish
@@ -202,3 +203,17 @@ def test_page_of_a_phase_that_takes_no_uploads_says_so(client, competition, ada)
     page = client.get(PAGE, headers=ada.headers).text
     assert "Check takes no uploads" in page
     assert 'type="file"' not in page
+
+
+@on_both_databases
+def test_upload_whose_answer_got_lost_at_the_end_of_the_phase_is_repeated_after_it(
+    client, database, competition, ada
+):
+    first = upload(client, ada, key="k")
+    with db.transaction() as session:
+        find_phase(session, "faces", "check").closes_at = utc_now()
+    again = upload(client, ada, key="k")
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert kind(upload(client, ada, number=1, key="k")) == "idempotency-key-reused"
+    for key in (None, "new"):
+        assert kind(upload(client, ada, key=key)) == "phase-closed"

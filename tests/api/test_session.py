@@ -294,3 +294,16 @@ def test_request_with_a_token_ignores_the_cookie(client, ada):
     # Neither the cookie's rights nor its token come in: no form of another site has this header.
     assert client.delete("/api/v1/tokens/current", headers=ada.headers).status_code == 204
     assert client.get(SESSION, headers=ada.headers).status_code == 401
+
+
+def test_strangers_who_guess_keep_nobody_who_is_signed_in_from_a_new_password(client):
+    register(client, "ada")
+    browser = sign_in(client, "ada")
+    cookies = dict(client.cookies)
+    client.cookies.clear()
+    for _ in range(11):
+        last = client.post("/api/v1/session", json={"login": "ada", "password": "not the right one"})
+    assert last.status_code == 429
+    client.cookies.update(cookies)
+    body = {"password": PASSWORD, "new_password": "quite another sentence"}
+    assert client.put("/api/v1/account/password", json=body, headers=browser.headers).status_code == 204

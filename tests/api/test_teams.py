@@ -6,7 +6,7 @@ from core import db
 from core.competitions import find_competition
 from core.lifecycle import ParticipantState
 from core.models import Participant
-from tests.support.api import PHASE
+from tests.support.api import PHASE, on_both_databases
 from tests.support.competition import HONEST
 
 FACES = "/api/v1/competitions/faces"
@@ -156,3 +156,18 @@ def test_page_of_a_team_does_all_of_it_without_scripts(client, competition, ada,
     assert "Remove bob" in client.get(PAGE, headers=ada.headers).text
     assert "Make it a team" in send(bob, "/leave", member="bob").text
     assert client.get(PAGE, follow_redirects=False).headers["location"].startswith("/sign-in")
+
+
+@on_both_databases
+def test_character_that_no_database_holds_names_nobody(client, database, competition, ada):
+    join(client, ada)
+    address = f"/api/v1/teams/{own_team(client, ada)['id']}/invitations"
+    answer = client.post(address, json={"participant": "b\0b"}, headers=ada.headers)
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\0", "a\0"])
+def test_baseline_is_called_nothing_that_no_database_holds(client, competition, ada, olga, name):
+    sent = client.post(f"{PHASE}/submissions", headers=ada.headers, files={"file": ("s.py", HONEST)})
+    address = f"/api/v1/submissions/{sent.json()['id']}/baseline"
+    assert client.put(address, json={"name": name}, headers=olga.headers).status_code == 422

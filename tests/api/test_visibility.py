@@ -3,12 +3,13 @@
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 
 from api.routes import events
 from core import db, submissions
 from core.competitions import find_phase
-from core.lifecycle import BoardVisibility
-from core.models import Submission, utc_now
+from core.lifecycle import BoardVisibility, ParticipantState
+from core.models import Participant, Submission, utc_now
 from tests.support.api import PHASE, add_finished, on_both_databases
 from tests.support.competition import numbers
 from tests.support.crawler import crawl, find
@@ -145,3 +146,19 @@ def test_own_board_has_one_row_without_a_rank(client, planted):
     assert (board["n_teams"], board["n_waiting"]) == (2, None)
     page = client.get("/competitions/faces/phases/check/leaderboard", headers=people["bob"].headers).text
     assert "You see your own team alone" in page
+
+
+def test_banned_member_sees_no_more_of_the_team_than_a_stranger(client, planted):
+    people, parameters = planted
+    with db.transaction() as session:
+        part = session.scalars(select(Participant).where(Participant.user_id == people["ada"].user.id)).one()
+        part.state = ParticipantState.BANNED
+    _set(BoardVisibility.OWN)
+    mine = client.get(f"{PHASE}/submissions/mine", headers=people["ada"].headers)
+    assert mine.json()["submissions"] == []
+    addresses = ["/competitions/faces/phases/check/submissions"]
+    addresses += [f"{PHASE}/leaderboard{end}" for end in ("", ".csv", "/history")]
+    for address in addresses:
+        text = client.get(address, headers=people["ada"].headers).text
+        assert ADAS[:5] not in text, address
+        assert parameters["submission_id"][0] not in text, address
