@@ -352,7 +352,7 @@ class GpuUnavailableError(HostUnfitError):
 
 
 class LeaseLostError(PlatformError):
-    """Another worker holds the shard now; this one must stop and store nothing more."""
+    """Another worker holds the shard now, or nobody wants it: this one must stop and store nothing more."""
 
 
 class BrokerError(PlatformError):

@@ -80,6 +80,13 @@ def take(session: Session, shard_id: UUID, *, holder: str) -> Shard | None:
     return None if taken is None else session.get_one(Shard, shard_id)
 
 
+def check_held(session: Session, shard_id: UUID, *, holder: str) -> None:
+    """Raise `LeaseLostError` if somebody else took the shard over, or nobody wants it any more."""
+    held = select(Shard.id).where(Shard.id == shard_id, Shard.lease_holder == holder, Shard.done.is_(False))
+    if session.scalar(held) is None:
+        raise _lost(shard_id, holder)
+
+
 def renew(session: Session, shard_id: UUID, *, holder: str) -> None:
     """Extend the lease of `holder`.
 
@@ -204,4 +211,8 @@ def _change_held(session: Session, shard_id: UUID, holder: str, **values: object
         .returning(Shard.id)
     )
     if changed.one_or_none() is None:
-        raise LeaseLostError(f"shard {shard_id} is no longer held by {holder}")
+        raise _lost(shard_id, holder)
+
+
+def _lost(shard_id: UUID, holder: str) -> LeaseLostError:
+    return LeaseLostError(f"shard {shard_id} is no longer held by {holder}")

@@ -1,6 +1,6 @@
 """What is fresh for every run of a submission: a process of one sandbox, or a sandbox of its own."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from typing import Protocol
@@ -30,8 +30,15 @@ class Runner(Protocol):
 class FreshSandboxes:
     """Runs one submission, each time in a sandbox of its own; see `Runner`."""
 
-    def __init__(self, sandbox: Sandbox, submission: SubmissionInput, limits: Limits) -> None:
-        self._open = partial(open_runner, sandbox, submission, limits)
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        submission: SubmissionInput,
+        limits: Limits,
+        *,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._open = partial(open_runner, sandbox, submission, limits, check=check)
         self.sandbox = sandbox.name
 
     def run_each(self, seeds: Iterable[int]) -> Iterator[FinishedRun]:
@@ -50,13 +57,19 @@ class FreshSandboxes:
 
 
 @contextmanager
-def open_runner(sandbox: Sandbox, submission: SubmissionInput, limits: Limits) -> Iterator[SubmissionRunner]:
-    """Open a sandbox for a submission, and close it at the end.
+def open_runner(
+    sandbox: Sandbox,
+    submission: SubmissionInput,
+    limits: Limits,
+    *,
+    check: Callable[[], None] = lambda: None,
+) -> Iterator[SubmissionRunner]:
+    """Open a sandbox for a submission, and close it at the end; `check` as for `SubmissionRunner`.
 
     Raises:
         PlatformError: it did not come up.
     """
     with closing(sandbox.open(limits)) as channel:
-        runner = SubmissionRunner(channel, submission, limits)
+        runner = SubmissionRunner(channel, submission, limits, check=check)
         runner.start()
         yield runner

@@ -1,7 +1,8 @@
-"""The lease of a worker on one shard, renewed in the background for as long as the work goes on."""
+"""The lease of a worker on one shard, watched and renewed in the background while the work goes on."""
 
 import os
 import threading
+import time
 from types import TracebackType
 from typing import Self
 from uuid import UUID, uuid4
@@ -15,6 +16,7 @@ from core.models import Shard
 from core.settings import get_settings
 
 _RENEWALS_PER_TTL = 3
+_LOOK_S = 2.0  # so soon a worker leaves what was cancelled
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +29,7 @@ class Lease:
         self.holder = holder
         self._lost = threading.Event()
         self._stop = threading.Event()
-        self._renewer = threading.Thread(target=self._renew, name=f"lease-{shard.id}", daemon=True)
+        self._watcher = threading.Thread(target=self._watch, name=f"lease-{shard.id}", daemon=True)
 
     @classmethod
     def take(cls, shard_id: UUID) -> Self | None:
@@ -38,25 +40,32 @@ class Lease:
         return None if shard is None else cls(shard, holder)
 
     def check(self) -> None:
-        """Raise `LeaseLostError` if the shard belongs to somebody else by now."""
+        """Raise `LeaseLostError` if somebody else has the shard by now, or nobody wants it any more."""
         if self._lost.is_set():
-            raise LeaseLostError(f"shard {self.shard.id} was taken over")
+            raise LeaseLostError(f"shard {self.shard.id} was taken over, or ended")
 
     def __enter__(self) -> Self:
-        self._renewer.start()
+        self._watcher.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._renewer.join()
+        self._watcher.join()
 
-    def _renew(self) -> None:
-        while not self._stop.wait(get_settings().lease_ttl_s / _RENEWALS_PER_TTL):
+    def _watch(self) -> None:
+        every_s = get_settings().lease_ttl_s / _RENEWALS_PER_TTL
+        renewed_at = time.monotonic()
+        while not self._stop.wait(min(_LOOK_S, every_s)):
             try:
-                with db.transaction() as session:
-                    shards.renew(session, self.shard.id, holder=self.holder)
+                if time.monotonic() - renewed_at < every_s:
+                    with db.reading() as session:
+                        shards.check_held(session, self.shard.id, holder=self.holder)
+                else:
+                    with db.transaction() as session:
+                        shards.renew(session, self.shard.id, holder=self.holder)
+                    renewed_at = time.monotonic()
             except LeaseLostError:
                 self._lost.set()
                 return

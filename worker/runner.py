@@ -1,12 +1,12 @@
 """The worker's conversation with the zygote of one submission: inputs in, one outcome per run out."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
-from core.errors import PlatformError
+from core.errors import LeaseLostError, PlatformError
 from core.lifecycle import Verdict
 from submissions_sandbox.architectures import Architecture, tensor_specs
 from submissions_sandbox.protocol import (
@@ -27,6 +27,7 @@ from worker.validation import InvalidOutputError, check_weights, max_weights_byt
 
 _MAX_FAILURE_BYTES = 1 << 16
 _MAX_MESSAGE_CHARACTERS = 2000
+_LOOK_S = 0.5  # between two questions whether a run that goes on is still wanted
 _TRANSFER_S = 30.0  # for the bytes of the weights, once the run itself has ended
 _CHANNEL_ERRORS = (TimeoutError, ProtocolError, EndOfStreamError, PlatformError)
 
@@ -85,9 +86,21 @@ class _Ended(NamedTuple):
 class SubmissionRunner:
     """Runs one submission, again and again, in one open sandbox."""
 
-    def __init__(self, channel: Channel, submission: SubmissionInput, limits: Limits) -> None:
-        """Take a channel as `Sandbox.open(limits)` returned it; whoever opened it closes it."""
+    def __init__(
+        self,
+        channel: Channel,
+        submission: SubmissionInput,
+        limits: Limits,
+        *,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Take a channel as `Sandbox.open(limits)` returned it; whoever opened it closes it.
+
+        `check` is called over and over while the sandbox is waited for. When it raises `LeaseLostError`,
+        nobody wants the run any more: the sandbox is ended, and the error goes to whoever asked for the run.
+        """
         self._channel = channel
+        self._check = check
         self._submission = submission
         self._limits = limits
         self._specs = tensor_specs(submission.architecture)
@@ -150,6 +163,8 @@ class SubmissionRunner:
                     if finished.outcome.verdict is not Verdict.OK:
                         return
                 before = self._wait(seed, started)
+            except LeaseLostError:
+                raise
             except _CHANNEL_ERRORS as error:
                 yield FinishedRun(seed, self._outcome_of(error, started))
                 return
@@ -214,6 +229,8 @@ class SubmissionRunner:
         started = time.monotonic() - ended.outcome.seconds
         try:
             return self._collect(ended)
+        except LeaseLostError:
+            raise
         except _CHANNEL_ERRORS as error:
             return FinishedRun(ended.seed, self._outcome_of(error, started))
 
@@ -247,7 +264,17 @@ class SubmissionRunner:
         return started + self._limits.run_s + self._limits.grace_s
 
     def _reader(self, deadline: float) -> ReadInto:
-        return partial(self._channel.receive_into, deadline=deadline)
+        return partial(self._receive_into, deadline=deadline)
+
+    def _receive_into(self, buffer: memoryview, *, deadline: float) -> int:
+        while True:
+            self._check()
+            soon = min(deadline, time.monotonic() + _LOOK_S)
+            try:
+                return self._channel.receive_into(buffer, deadline=soon)
+            except TimeoutError:
+                if soon == deadline:
+                    raise
 
 
 def _failed(verdict: Verdict, message: str) -> RunOutcome:

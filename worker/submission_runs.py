@@ -1,7 +1,7 @@
 """A shard of a submission: one sandbox, one evaluator, run after run, each stored as soon as it is there."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -35,7 +35,10 @@ def run_shard(lease: Lease) -> None:
         stored = {run.run_index for run in runs.list_runs(session, submission.id)}
     missing = [index for index in range(shard.start, shard.stop) if index not in stored]
     if missing:
-        with kept_evaluator(submission.phase) as evaluator, _open_runner(submission) as runner:
+        with (
+            kept_evaluator(submission.phase) as evaluator,
+            _open_runner(submission, check=lease.check) as runner,
+        ):
             run_all(ShardRuns(lease, submission, runner, evaluator), missing)
     with db.transaction() as session:
         if submissions.is_wanted(session, submission.id):
@@ -53,7 +56,7 @@ class ShardRuns:
 
 
 @contextmanager
-def _open_runner(submission: Submission) -> Iterator[Runner]:
+def _open_runner(submission: Submission, *, check: Callable[[], None]) -> Iterator[Runner]:
     """Give sandboxes what every run starts from, as the phase isolates its runs."""
     phase = submission.phase
     assert phase.original_sha256 is not None
@@ -78,9 +81,9 @@ def _open_runner(submission: Submission) -> Iterator[Runner]:
     settings = get_settings()
     sandbox = find_sandbox(settings.sandbox, image=settings.sandbox_image, owner=settings.installation())
     if asked.isolation == "container":
-        yield FreshSandboxes(sandbox, given, limits)
+        yield FreshSandboxes(sandbox, given, limits, check=check)
     else:
-        with open_runner(sandbox, given, limits) as runner:
+        with open_runner(sandbox, given, limits, check=check) as runner:
             yield runner
 
 

@@ -93,7 +93,7 @@ class Channel(Protocol):
         """Fill the front of `buffer` and return how many bytes; 0 if the sandbox is gone.
 
         Raises:
-            TimeoutError: the deadline passed.
+            TimeoutError: the deadline passed; nothing is lost, and it may be called again.
         """
 
     def out_of_memory(self) -> bool:

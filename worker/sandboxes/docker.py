@@ -100,7 +100,7 @@ class DockerChannel:
         self._at_end = at_end
         self._api = api
         self._unread = memoryview(b"")
-        self._stdout_left = 0
+        self._stream, self._stream_left = _STDOUT, 0  # the frame that is being read
         self._complaint = b""
 
     def send(self, data: bytes, *, deadline: float) -> None:
@@ -115,19 +115,21 @@ class DockerChannel:
 
     def receive_into(self, buffer: memoryview, *, deadline: float) -> int:
         """Fill the front of `buffer`; see `Channel.receive_into`."""
-        while self._stdout_left == 0:
-            header = self._read_exactly(_STREAM_HEADER.size, deadline)
-            if len(header) < _STREAM_HEADER.size:
-                return 0
-            stream, length = _STREAM_HEADER.unpack(header)
-            if stream == _STDOUT:
-                self._stdout_left = length
-            else:
-                self._complaint = (self._complaint + self._read_exactly(length, deadline))[-_COMPLAINT_BYTES:]
-        part = self._read_some(min(len(buffer), self._stdout_left), deadline)
-        buffer[: len(part)] = part
-        self._stdout_left -= len(part)
-        return len(part)
+        while True:
+            if self._stream_left == 0:
+                header = self._read_header(deadline)
+                if len(header) < _STREAM_HEADER.size:
+                    return 0
+                self._stream, self._stream_left = _STREAM_HEADER.unpack(header)
+                continue
+            is_stdout = self._stream == _STDOUT
+            wanted = min(len(buffer), self._stream_left) if is_stdout else self._stream_left
+            part = self._read_some(wanted, deadline)
+            self._stream_left -= len(part)
+            if is_stdout or not part:
+                buffer[: len(part)] = part
+                return len(part)
+            self._complaint = (self._complaint + part)[-_COMPLAINT_BYTES:]
 
     def out_of_memory(self) -> bool:
         """Say whether the kernel ended the container for its memory; see `Channel.out_of_memory`."""
@@ -159,11 +161,15 @@ class DockerChannel:
         part, self._unread = self._unread[:max_bytes], self._unread[max_bytes:]
         return part
 
-    def _read_exactly(self, length: int, deadline: float) -> bytes:
-        """Read `length` bytes, fewer only if the stream ends."""
+    def _read_header(self, deadline: float) -> bytes:
+        """Read the header of a frame, less only if the stream ends."""
         data = b""
-        while len(data) < length and (part := self._read_some(length - len(data), deadline)):
-            data += part
+        try:
+            while part := self._read_some(_STREAM_HEADER.size - len(data), deadline):
+                data += part
+        except TimeoutError:
+            self._unread = memoryview(data)  # for the next call
+            raise
         return data
 
 
