@@ -14,7 +14,7 @@ from api import limiting
 from api.identity import MaybePrincipal, identify_first
 from api.permissions import TABLE, Audience, Rule
 from core import access, competitions, submissions
-from core.access import Principal
+from core.access import Principal, Scope
 from core.db import reading
 from core.errors import NotAllowedError, NotAuthenticatedError, NotFoundError
 from core.models import Competition, Phase, Submission, Team
@@ -66,12 +66,12 @@ def guard(request: Request, principal: MaybePrincipal) -> Access:
     rule: Rule = request.app.state.rules[request.scope["endpoint"], request.method]
     if principal is None and rule.audience is not Audience.ANYONE:
         raise NotAuthenticatedError("Sign in, or send a token in the header `Authorization: Bearer <token>`.")
-    if principal is not None and rule.scope not in principal.scopes:
-        raise NotAllowedError(f"This token may not be used here: it lacks the scope `{rule.scope}`.")
+    if principal is not None and principal.scopes.isdisjoint({rule.scope, rule.organizing}):
+        raise _lacks(rule.scope)
     # A session of its own, closed at once: a slow upload must not hold a connection.
     with reading() as session:
         found = _look_up(session, request.path_params, principal)
-        _check(session, rule.audience, found)
+        _check(session, rule, found)
     request.state.access = found
     return found
 
@@ -154,8 +154,8 @@ def _slug(text: str) -> str:
     return text
 
 
-def _check(session: Session, audience: Audience, found: Access) -> None:
-    competition, principal = found.competition, found.principal
+def _check(session: Session, rule: Rule, found: Access) -> None:
+    audience, competition, principal = rule.audience, found.competition, found.principal
     if competition is not None and not competition.published and not found.is_organizer:
         raise NotFoundError(f"There is no competition `{competition.slug}`.")
     if audience is Audience.ANYONE or principal is None:
@@ -170,6 +170,13 @@ def _check(session: Session, audience: Audience, found: Access) -> None:
         _hide(audience, found)
     if audience is Audience.ORGANIZER and not found.is_organizer:
         raise NotAllowedError("Only organizers of the competition may do this.")
+    needed = rule.organizing if is_foreign and rule.organizing is not None else rule.scope
+    if needed not in principal.scopes:
+        raise _lacks(needed)
+
+
+def _lacks(scope: Scope) -> NotAllowedError:
+    return NotAllowedError(f"This token may not be used here: it lacks the scope `{scope}`.")
 
 
 def _hide(audience: Audience, found: Access) -> None:

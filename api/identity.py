@@ -75,11 +75,13 @@ async def identify(
         return principal
     expected = sessions.csrf_token(read_cookie(request) or "") if principal is not None else ""
     if request.method not in _SAFE:
-        _check_origin(request)
-        if principal is not None and not hmac.compare_digest(
-            (await _carried(request)).encode(), expected.encode()
-        ):
-            raise CrossSiteError("The form is not one of this session. Reload the page and try again.")
+        try:
+            _check_origin(request)
+            if principal is not None:
+                await _check_form(request, expected)
+        except CrossSiteError:  # no guard counts it
+            await run_in_threadpool(limiting.count, request, principal)
+            raise
     request.state.visitor = Visitor(None if principal is None else principal.user, expected)
     return principal
 
@@ -141,6 +143,12 @@ def _check_origin(request: Request) -> None:
         ours.add(f"{request.url.scheme}://{request.headers.get('Host', '')}")
     if site != "same-origin" or (origin is not None and origin not in ours):
         raise CrossSiteError("This can be asked for on Lethe's own pages only.")
+
+
+async def _check_form(request: Request, expected: str) -> None:
+    """Refuse what does not carry the token of the session's forms."""
+    if not hmac.compare_digest((await _carried(request)).encode(), expected.encode()):
+        raise CrossSiteError("The form is not one of this session. Reload the page and try again.")
 
 
 async def _carried(request: Request) -> str:

@@ -38,17 +38,17 @@ class Flow:
         nonce: comes back in the provider's signed answer.
         verifier: without it the code in the address is worth nothing (PKCE).
         next: the path to go on to.
-        links: whether an account is to be linked, instead of one signed in to.
+        links: the id of the account that is to be linked, instead of one signed in to; else nothing.
     """
 
     state: str
     nonce: str
     verifier: str
     next: str
-    links: bool
+    links: str
 
     @classmethod
-    def new(cls, *, next_path: str, links: bool) -> Self:
+    def new(cls, *, next_path: str, links: str) -> Self:
         """Return a flow that begins."""
         return cls(generate_token(32), generate_token(32), generate_token(64), next_path, links)
 

@@ -20,10 +20,14 @@ class Audience(StrEnum):
 
 
 class Rule(NamedTuple):
-    """Whom an address is for, and the scope that a token needs there."""
+    """Whom an address is for, and the scope that a token needs there.
+
+    `organizing` is the scope in place of it where an organizer asks who is no member of the team.
+    """
 
     audience: Audience
     scope: Scope = Scope.READ
+    organizing: Scope | None = None
 
 
 _anyone = Rule(Audience.ANYONE)
@@ -32,7 +36,7 @@ _browser = Rule(Audience.BROWSER)
 _submits = Rule(Audience.SIGNED_IN, Scope.SUBMIT)
 _member = Rule(Audience.MEMBER_OR_ORGANIZER)
 _changes = Rule(Audience.MEMBER, Scope.SUBMIT)
-_changes_or_organizes = Rule(Audience.MEMBER_OR_ORGANIZER, Scope.SUBMIT)
+_changes_or_organizes = Rule(Audience.MEMBER_OR_ORGANIZER, Scope.SUBMIT, organizing=Scope.ORGANIZE)
 _organizer = Rule(Audience.ORGANIZER, Scope.ORGANIZE)
 _admin = Rule(Audience.ADMIN, Scope.ADMIN)
 

@@ -40,6 +40,8 @@ def access() -> str:
     lines = ["| address | for | scope of a token |", "|---|---|---|"]
     for address, rule in sorted(TABLE.items(), key=lambda item: item[0].split(" ")[::-1]):
         scope = "none does" if rule.audience is Audience.BROWSER else f"`{rule.scope}`"
+        if rule.organizing is not None:
+            scope += f", organizers `{rule.organizing}`"
         lines.append(f"| `{address}` | {_WHO[rule.audience]} | {scope} |")
     return "\n".join(lines) + "\n"
 

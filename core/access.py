@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
+from core.errors import NotAuthenticatedError
 from core.lifecycle import ParticipantState
 from core.models import Organizer, Participant, User
 
@@ -40,6 +41,19 @@ class Principal:
     session_id: UUID | None = None
     token_id: UUID | None = None
     use_is_noted: bool = True
+
+
+def hold(session: Session, user: User) -> User:
+    """Return an account that nobody deletes until the end of the transaction; hold it before its teams.
+
+    Raises:
+        NotAuthenticatedError: it was deleted since somebody proved to be its owner.
+    """
+    held = select(User).where(User.id == user.id).with_for_update(read=True)
+    found = session.scalars(held.execution_options(populate_existing=True)).one()
+    if found.deleted_at is not None:
+        raise NotAuthenticatedError("This account is not there any more.")
+    return found
 
 
 def is_organizer(session: Session, user: User, competition_id: UUID) -> bool:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
@@ -113,17 +113,29 @@ def hold(session: Session, phase_id: UUID) -> Phase:
     """Return a phase, with its competition, that nobody locks until the end of the transaction.
 
     Many may hold it at once. Who takes something into a phase holds it, so that who locks it sees all of it.
+
+    Raises:
+        NotFoundError: it was deleted meanwhile.
     """
     held = select(Phase).where(Phase.id == phase_id).with_for_update(read=True, of=Phase)
-    held = held.options(joinedload(Phase.competition))
-    return session.scalars(held.execution_options(populate_existing=True)).one()
+    return _still_there(session, held.options(joinedload(Phase.competition)))
 
 
 def lock(session: Session, phase_id: UUID) -> Phase:
-    """Return a phase that nobody else changes until the end of the transaction; lock it before its shards."""
+    """Return a phase that nobody else changes until the end of the transaction; lock it before its shards.
+
+    Raises:
+        NotFoundError: it was deleted meanwhile.
+    """
     # Not against what refers to the phase: a shard waits for nobody who locks this.
-    locked = select(Phase).where(Phase.id == phase_id).with_for_update(key_share=True)
-    return session.scalars(locked.execution_options(populate_existing=True)).one()
+    return _still_there(session, select(Phase).where(Phase.id == phase_id).with_for_update(key_share=True))
+
+
+def _still_there(session: Session, locked: Select[Phase]) -> Phase:
+    phase = session.scalars(locked.execution_options(populate_existing=True)).one_or_none()
+    if phase is None:
+        raise NotFoundError("The phase is not there any more: it was deleted.")
+    return phase
 
 
 def open_with_baselines(session: Session, phase_id: UUID, baselines: list[Baseline]) -> None:

@@ -39,9 +39,10 @@ def delete_account(user: User, *, password: str) -> None:
     """
     signing_in.verify(user, password)
     with transaction() as session:
-        # In one order, so that two admins who go at once do not both find the other still there.
+        # In one order, so that two admins who go at once do not both find the other still there. What only
+        # refers to the account goes on meanwhile: it may hold a team that is waited for below.
         concerned = select(User).where(or_(User.is_admin, User.id == user.id)).order_by(User.id)
-        locked = {one.id: one for one in session.scalars(concerned.with_for_update())}
+        locked = {one.id: one for one in session.scalars(concerned.with_for_update(key_share=True))}
         account = locked[user.id]
         if account.is_admin and len(locked) == 1:
             raise LastAdminError("You are the only admin. Make somebody else one first.")
@@ -49,19 +50,20 @@ def delete_account(user: User, *, password: str) -> None:
 
 
 def _anonymise(session: Session, user: User) -> None:
-    if user.email is not None:
-        session.execute(delete(Mail).where(Mail.to == user.email))
+    asked = select(OneTimeToken.email).where(OneTimeToken.user_id == user.id)
+    session.execute(delete(Mail).where(or_(Mail.to == user.email, Mail.to.in_(asked))))
     for table in (AccessToken, WebSession, OneTimeToken, Identity, Organizer):
         session.execute(delete(table).where(table.user_id == user.id))
     alias = f"deleted-{secrets.token_hex(4)}"
-    user.name = user.name_key = alias
-    user.email = user.password_hash = None
-    user.is_admin = False
-    user.deleted_at = utc_now()
     _leave_teams(session, user.id, alias)
     submitted = session.scalars(select(Submission).where(Submission.user_id == user.id).with_for_update())
     for submission in submitted:
         submission.filename = f"submission{PurePosixPath(submission.filename).suffix}"
+    # Last: the key changes, and nobody may refer to it until the end.
+    user.name = user.name_key = alias
+    user.email = user.password_hash = None
+    user.is_admin = False
+    user.deleted_at = utc_now()
 
 
 def _leave_teams(session: Session, user_id: UUID, alias: str) -> None:

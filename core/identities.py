@@ -21,6 +21,13 @@ from core.errors import (
 from core.models import Identity, User
 from core.settings import get_settings
 
+_LINKED = """\
+Hello {name},
+
+from now on {claims.issuer} signs in to your account, as {claims.subject}. If that was not you: set a new
+password, and unlink it on the page of your account.
+"""
+
 
 @dataclass(frozen=True)
 class Claims:
@@ -60,8 +67,15 @@ def link(user: User, claims: Claims) -> None:
         found = _find(session, claims)
         if found is None:
             session.add(Identity(user_id=user.id, issuer=claims.issuer, subject=claims.subject))
+            _tell(session, user, claims)
         elif found.id != user.id:
             raise OpenIdError("Another account is signed in to that way already.")
+
+
+def _tell(session: Session, user: User, claims: Claims) -> None:
+    """Write to the owner of an account that there is one more way into it, which a new password leaves."""
+    if user.email is not None:
+        mail.write(session, user.email, "A new way to sign in", _LINKED.format(name=user.name, claims=claims))
 
 
 def unlink(user: User, identity_id: UUID, *, session_id: UUID) -> None:

@@ -42,7 +42,9 @@ def find(session: Session, token: str) -> Principal | None:
         WebSession.token_sha256 == hash_of(token), WebSession.expires_at > utc_now()
     )
     found = session.scalar(query.options(joinedload(WebSession.user)))
-    return None if found is None else Principal(found.user, ALL_SCOPES, session_id=found.id)
+    if found is None or found.user.deleted_at is not None:
+        return None
+    return Principal(found.user, ALL_SCOPES, session_id=found.id)
 
 
 def end(session: Session, session_id: UUID) -> None:

@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     uploads_per_minute: int = Field(default=30, ge=0)
     """How often it may try to upload a submission; quotas are another matter."""
     strangers_per_minute: int = Field(default=60, ge=0)
-    """How often an address may send a token or a cookie that is not good."""
+    """How often an address may send a token that is not good."""
     oidc_issuer: str = ""
     """Address of an OpenID Connect provider to sign in with; empty means none."""
     oidc_client_id: str = ""

@@ -75,6 +75,8 @@ def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receip
     count anew. What decides at the end of a phase is the moment when the upload is here as a whole and read.
 
     Raises:
+        NotFoundError: the phase was deleted meanwhile.
+        NotAuthenticatedError: the account was.
         PhaseClosedError: the phase takes no submissions now.
         NotParticipantError: the user does not take part in the competition.
         UploadTooLargeError: the file is over the phase's cap.
@@ -88,6 +90,7 @@ def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receip
     # Who migrates the submissions of a phase that has closed waits for this upload, or comes first.
     phase = competitions.hold(session, phase.id)
     intake.check_open(session, phase, user, upload.key)
+    user = access.hold(session, user)
     team = teams.lock_own(session, teams.admit(session, phase.competition, user))
     sent = repeats.fingerprint(phase, source_sha256)
     known = repeats.find(session, user, upload.key, sent)
@@ -101,7 +104,7 @@ def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receip
         submission = Submission(
             phase=phase,
             team=team,
-            user=session.get_one(User, user.id),
+            user=user,
             filename=upload.filename,
             source_sha256=source_sha256,
             size_bytes=upload.file.seek(0, os.SEEK_END),

@@ -62,10 +62,11 @@ def join(session: Session, competition: Competition, user: User, *, accepts_term
 
     Raises:
         TermsNotAcceptedError: the competition has terms.
+        NotAuthenticatedError: the account was deleted meanwhile.
     """
     if competition.terms and not accepts_terms:
         raise TermsNotAcceptedError(f"Read the terms of {competition.title}, and accept them to take part.")
-    return enter(session, competition, user)
+    return enter(session, competition, access.hold(session, user))
 
 
 def enter(session: Session, competition: Competition, user: User) -> Participant:

@@ -104,7 +104,7 @@ def authenticate(session: Session, text: str) -> Principal:
     """
     query = select(AccessToken).where(AccessToken.token_sha256 == hash_of(text), _is_good())
     found = session.scalar(query.options(joinedload(AccessToken.user)))
-    if found is None:
+    if found is None or found.user.deleted_at is not None:
         raise NotAuthenticatedError("This token is not known, or no longer good. Make a new one.")
     scopes = frozenset(Scope(scope) for scope in found.scopes)
     return Principal(found.user, scopes, token_id=found.id, use_is_noted=_is_noted(found))

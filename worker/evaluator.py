@@ -16,7 +16,7 @@ from typing import IO, BinaryIO, Self, cast
 
 from safetensors.torch import load
 
-from core.errors import PlatformError
+from core.errors import LeaseLostError, PlatformError
 from core.limits import limits_of
 from core.models import Phase
 from submissions_sandbox import protocol
@@ -141,6 +141,9 @@ def kept_evaluator(phase: Phase) -> Iterator[EvaluatorProcess]:
     evaluator = _kept.pop() if _kept else wanted.__enter__()
     try:
         yield evaluator
+    except LeaseLostError:  # it is not at fault
+        _kept.append(evaluator)
+        raise
     except BaseException:
         evaluator.close()
         raise

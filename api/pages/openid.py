@@ -21,14 +21,21 @@ _MAX_AGE_S = 600
 
 
 @router.get("/sign-in/openid")
-def begin(request: Request, next: str = "/", link: str = "") -> Response:  # noqa: A002
+def begin(
+    request: Request,
+    access: CurrentAccess,
+    next: str = "/",  # noqa: A002  # the word of the address
+    link: str = "",
+) -> Response:
     """Send the browser to the provider; with `link`, a form's token, to link the account of this session."""
     if not get_settings().oidc_issuer:
         raise NotFoundError("There is nothing at this address.")
     expected = request.state.visitor.csrf_token
     if link and not (expected and hmac.compare_digest(link.encode(), expected.encode())):
         raise CrossSiteError("The link is not one of this session. Reload the page and try again.")
-    flow = Flow.new(next_path=local_path(next), links=bool(link))
+    flow = Flow.new(
+        next_path=local_path(next), links=str(access.principal.user.id) if link and access.principal else ""
+    )
     response = RedirectResponse(openid.authorization_url(flow), status.HTTP_303_SEE_OTHER)
     response.set_cookie(
         _cookie_name(),
@@ -54,7 +61,7 @@ def finish(
         raise OpenIdError("The provider did not let you in.")
     claims = openid.redeem(flow, code=code)
     if flow.links:
-        if access.principal is None:
+        if access.principal is None or str(access.principal.user.id) != flow.links:
             raise OpenIdError("You were signed out meanwhile. Sign in and try again.")
         identities.link(access.principal.user, claims)
         response = RedirectResponse("/account?done=linked", status.HTTP_303_SEE_OTHER)

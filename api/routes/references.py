@@ -1,6 +1,6 @@
 """The reference models of a phase, for organizers."""
 
-from fastapi import status
+from fastapi import Request, Response, status
 from sqlalchemy.orm import Session
 
 from api import problems
@@ -19,11 +19,14 @@ router = Router(
 
 
 @router.post("", summary="Build the missing reference models", status_code=status.HTTP_202_ACCEPTED)
-def request_references(phase: NamedPhase, user: CurrentUser, session: WritingSession) -> ReferencesAnswer:
+def request_references(
+    phase: NamedPhase, user: CurrentUser, session: WritingSession, request: Request, response: Response
+) -> ReferencesAnswer:
     """Enqueue what the phase lacks to open: its original model, reference models, baselines.
 
     What is stored, or under way, is not made again. A phase that broke is in preparation again.
     """
+    response.headers["Location"] = request.url.path
     references.request(session, phase.id, actor=user)
     return _answer(session, session.get_one(Phase, phase.id))
 

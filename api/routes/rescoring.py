@@ -1,6 +1,6 @@
 """The scoring of a whole phase under another version of the metric, for organizers."""
 
-from fastapi import status
+from fastapi import Request, Response, status
 from sqlalchemy.orm import Session
 
 from api import problems
@@ -36,12 +36,18 @@ router = Router(
     ),
 )
 def request_rescoring(
-    phase: NamedPhase, wanted: RescoringRequest, user: CurrentUser, session: WritingSession
+    phase: NamedPhase,
+    wanted: RescoringRequest,
+    user: CurrentUser,
+    session: WritingSession,
+    request: Request,
+    response: Response,
 ) -> RescoringAnswer:
     """Enqueue the scores that the phase lacks under that version; it ranks once none is missing.
 
     Old scores stay. Asking again while it is under way changes nothing; after a failure it retries.
     """
+    response.headers["Location"] = request.url.path
     rescoring.request(session, phase.id, wanted.scoring_version, actor=user)
     return _answer(session, session.get_one(Phase, phase.id))
 

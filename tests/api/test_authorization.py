@@ -242,9 +242,22 @@ def test_token_without_the_scope_is_refused_and_with_it_alone_is_not(stopped, wo
     for address, rule in TABLE.items():
         if rule.audience is Audience.BROWSER:
             continue
-        found = [walker.verdict(address, some[rule.scope], world.own) for some in (without, alone)]
-        wanted = 404 if rule.audience is Audience.MEMBER else IN  # an admin is no member
+        scope = rule.organizing or rule.scope  # an admin is no member
+        found = [walker.verdict(address, some[scope], world.own) for some in (without, alone)]
+        wanted = 404 if rule.audience is Audience.MEMBER else IN
         wrong += [f"{address}: {found}"] if found != [403, wanted] else []
+    assert wrong == []
+
+
+def test_member_changes_their_own_with_the_scope_of_participants_though_they_organize(stopped, world):
+    walker, wrong = Walker(stopped, world), []
+    for address, rule in TABLE.items():
+        if rule.organizing is not None:
+            got = [
+                walker.verdict(address, world.people["ann"].token_with([scope]), world.own)
+                for scope in (rule.scope, rule.organizing)
+            ]
+            wrong += [f"{address}: {got}"] if got != [IN, 403] else []
     assert wrong == []
 
 

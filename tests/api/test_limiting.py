@@ -47,6 +47,13 @@ def test_request_with_a_body_is_counted_once(client, limits, competition, olga):
     assert statuses == [422, 429]
 
 
+def test_forms_of_other_sites_are_counted_too(client, limits, competition):
+    limits(writes_per_minute=2)
+    headers = {"Origin": "https://evil.example"}
+    answers = [client.post("/api/v1/session", json={}, headers=headers).status_code for _ in range(3)]
+    assert answers == [403, 403, 429]
+
+
 def test_health_checks_are_never_refused(client, limits):
     limits(reads_per_minute=1)
     assert [client.get("/healthz").status_code for _ in range(3)] == [200] * 3

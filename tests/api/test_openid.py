@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from core import db, identities
 from core.errors import LastSignInError
-from core.models import Identity, User, WebSession
+from core.models import Identity, Mail, User, WebSession
 from core.settings import get_settings
 from tests.support.api import on_both_databases, register, sign_in
 from tests.support.openid_provider import (
@@ -273,6 +273,26 @@ def unlink(browser, identity):
     return browser.client.delete(path, headers=browser.headers)
 
 
+def test_account_is_linked_only_by_who_began_it_and_its_owner_is_told(client, provider):
+    register(client, "bob")
+    register(client, "eve")
+    with db.transaction() as session:
+        session.scalars(select(User)).one().email = "bob@example.org"
+    began = f"{START}?link={sign_in(client, 'bob').headers['X-CSRF-Token']}"
+    address = provider.authorize(leave(client, began))
+    sign_in(client, "eve")
+    assert come_back(client, address).status_code == 400
+    assert identities_of(client) == []
+    assert walk(
+        client, provider, f"{START}?link={sign_in(client, 'bob').headers['X-CSRF-Token']}"
+    ).is_redirect
+    assert len(identities_of(client)) == 1
+    with db.reading() as session:
+        (told,) = session.scalars(select(Mail)).all()
+    assert (told.to, told.subject) == ("bob@example.org", "A new way to sign in")
+    assert "as s-1." in told.body
+
+
 def test_unlinked_identity_signs_in_to_the_account_no_longer(client, provider):
     browser, identity = linked_account(client, provider)
     assert (identity["issuer"], identity["subject"]) == (provider.url, "s-1")
@@ -354,8 +374,8 @@ def test_of_two_identities_that_go_at_once_one_stays(client, provider, monkeypat
 @pytest.mark.parametrize(
     "text",
     [
-        '{"state": 1, "nonce": "", "verifier": "", "next": "/", "links": false}',
-        '{"state": "\\ud800", "nonce": "", "verifier": "", "next": "/", "links": false}',
+        '{"state": 1, "nonce": "", "verifier": "", "next": "/", "links": ""}',
+        '{"state": "\\ud800", "nonce": "", "verifier": "", "next": "/", "links": ""}',
         "[" * 20_000,
     ],
     ids=["number", "surrogate", "deep"],

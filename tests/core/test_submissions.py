@@ -7,13 +7,22 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select
 
-from core import accounts, db, queue, runs, submissions
-from core.errors import IllegalTransitionError, InvalidSubmissionError, PhaseClosedError, UploadTooLargeError
+from core import accounts, db, queue, runs, submissions, teams
+from core.bundle import applying
+from core.errors import (
+    IllegalTransitionError,
+    InvalidSubmissionError,
+    NotAuthenticatedError,
+    NotFoundError,
+    PhaseClosedError,
+    UploadTooLargeError,
+)
 from core.lifecycle import SubmissionState, Verdict, check_transition
-from core.models import Phase, Run, Score, Shard, Submission, Work
+from core.models import Participant, Phase, Run, Score, Shard, Submission, User, Work, utc_now
 from core.storage import storage
 from core.submissions import RunResult, Upload
 from tests.support.competition import HONEST, make_phase, make_submission, numbers, read_submission
+from tests.support.rules import make_user
 
 pytestmark = pytest.mark.usefixtures("installation")
 
@@ -196,3 +205,23 @@ def test_run_seed_depends_on_secret_submission_and_index() -> None:
 def test_check_transition_backwards_raises() -> None:
     with pytest.raises(IllegalTransitionError):
         check_transition(SubmissionState.FINISHED, SubmissionState.RUNNING)
+
+
+def test_upload_to_a_phase_that_was_deleted_meanwhile_is_told_so() -> None:
+    phase, user = make_phase(), make_user("ann")
+    with db.transaction() as session:
+        applying.delete_competition(session, phase.competition_id, actor=user)
+    with pytest.raises(NotFoundError, match="deleted"), db.transaction() as session:
+        submissions.accept(session, phase, user, Upload("a.py", BytesIO(HONEST)))
+
+
+def test_account_that_was_deleted_meanwhile_submits_nothing_and_enters_nowhere() -> None:
+    phase, user = make_phase(), make_user("ann")
+    with db.transaction() as session:
+        session.get_one(User, user.id).deleted_at = utc_now()
+    with pytest.raises(NotAuthenticatedError, match="not there any more"), db.transaction() as session:
+        submissions.accept(session, phase, user, Upload("a.py", BytesIO(HONEST)))
+    with pytest.raises(NotAuthenticatedError), db.transaction() as session:
+        teams.join(session, phase.competition, user, accepts_terms=True)
+    with db.reading() as session:
+        assert session.scalars(select(Participant)).all() == []
