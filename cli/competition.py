@@ -11,7 +11,6 @@ from cli.endings import clear_errors, fail
 from cli.files import new_file
 from cli.terminal import LOCAL_URL, Token, Url, console
 from core.bundle import files, writing
-from core.bundle.reading import read_spec
 from core.errors import InvalidCompetitionError
 from core.inert import inert
 
@@ -85,7 +84,7 @@ def _bundle(path: Path) -> bytes:
     document = path / files.DOCUMENT if path.is_dir() else path
     if not document.is_file():
         raise InvalidCompetitionError(f"{path} has no {files.DOCUMENT}")
-    return phase_bundles.packed(read_spec(document), document.parent)
+    return phase_bundles.packed(document)
 
 
 def _print(answer: dict[str, Any]) -> None:

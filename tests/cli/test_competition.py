@@ -86,9 +86,9 @@ def test_create_sends_the_faces_along(url: str, token: str, tmp_path: Path) -> N
     ("changes", "words"),
     [
         ({"color": 1}, "color: there is no such key"),
-        ({"recipe": {"epoch": 1}}, "unexpected keyword argument 'epoch'"),
-        ({"dataset": {"kind": "bundle", "path": "plain"}}, "unlabelled"),
-        ({"dataset": {"kind": "bundle", "path": "nowhere"}}, "is no folder"),
+        ({"recipe": {"epoch": 1}}, "phases.0.recipe.epoch: there is no such key"),
+        ({"dataset": {"kind": "bundle", "path": "plain"}}, "phases.0.dataset: the dataset is unlabelled"),
+        ({"dataset": {"kind": "bundle", "path": "nowhere"}}, "No such file or directory"),
     ],
 )
 def test_create_refuses_what_could_never_be_prepared(
