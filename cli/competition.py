@@ -78,6 +78,16 @@ def apply(  # an option is a parameter
             console.print("Changed.")
 
 
+@competition_app.command()
+def delete(competition: _Slug, *, yes: _Yes = False, token: Token, url: Url = LOCAL_URL) -> None:
+    """Delete a competition without submissions, with its teams and announcements; there is no way back."""
+    with clear_errors():
+        asked = f"Delete `{inert(competition)}` with its phases, teams and announcements?"
+        if yes or typer.confirm(asked):
+            Client(url, token).delete_competition(competition)
+            console.print("Deleted.")
+
+
 def _bundle(path: Path) -> bytes:
     if path.suffix == ".zip":
         return path.read_bytes()
