@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     mail_from: str = "Lethe <lethe@localhost>"
     """Sender of all mails."""
 
+    sent_kept_days: int = Field(default=30, ge=1, le=36_500)
+    """For how long it is known what mails and deliveries to webhooks were sent, or given up."""
+
     webhook_loopback: bool = False
     """Whether webhooks may call this very host, also without TLS: to try them, in development only."""
     reads_per_minute: int = Field(default=600, ge=0)
