@@ -9,7 +9,21 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+DEFAULT_URL = "http://127.0.0.1:8000"
 SandboxChoice = Literal["auto", "docker", "bubblewrap"]
+
+
+def address_file(home: Path) -> Path:
+    """Return where the embedded installation of a home folder says, while it runs, at which address."""
+    return home / "address"
+
+
+def address_in(home: Path) -> str:
+    """Return the address of the embedded installation that runs in a home folder; empty if none does."""
+    try:
+        return address_file(home).read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 class Settings(BaseSettings):
@@ -61,8 +75,11 @@ class Settings(BaseSettings):
     board_age_s: float = Field(default=1.0, ge=0)
     """For how long a page of a public leaderboard is shown to others before it is read anew."""
 
-    public_url: str = "http://127.0.0.1:8000"
-    """Address under which browsers reach the pages; mails link to it, and with https cookies ask for it."""
+    public_url: str = Field(default_factory=lambda known: address_in(known["home"]) or DEFAULT_URL)
+    """Address under which browsers reach the pages; mails link to it, and with https cookies ask for it.
+
+    By default that of the embedded installation that runs in `home`.
+    """
     trusted_proxies: int = Field(default=0, ge=0)
     """How many reverse proxies stand before the API; each adds one address to `X-Forwarded-For`."""
 
