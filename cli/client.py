@@ -166,6 +166,10 @@ class Client:
         response = self._request("PUT", address, files=_file(bundle), headers={"If-Match": etag})
         return _object(response)
 
+    def delete_competition(self, competition: str) -> None:
+        """Delete a competition without submissions."""
+        self._request("DELETE", f"/competitions/{competition}")
+
     def artifact(self, submission_id: str) -> bytes:
         """Return what a submission was scored from."""
         return self._request("GET", f"/submissions/{submission_id}/artifact").content

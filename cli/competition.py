@@ -11,7 +11,6 @@ from cli.endings import clear_errors, fail
 from cli.files import new_file
 from cli.terminal import LOCAL_URL, Token, Url, console
 from core.bundle import files, writing
-from core.bundle.reading import read_spec
 from core.errors import InvalidCompetitionError
 from core.inert import inert
 
@@ -79,13 +78,23 @@ def apply(  # an option is a parameter
             console.print("Changed.")
 
 
+@competition_app.command()
+def delete(competition: _Slug, *, yes: _Yes = False, token: Token, url: Url = LOCAL_URL) -> None:
+    """Delete a competition without submissions, with its teams and announcements; there is no way back."""
+    with clear_errors():
+        asked = f"Delete `{inert(competition)}` with its phases, teams and announcements?"
+        if yes or typer.confirm(asked):
+            Client(url, token).delete_competition(competition)
+            console.print("Deleted.")
+
+
 def _bundle(path: Path) -> bytes:
     if path.suffix == ".zip":
         return path.read_bytes()
     document = path / files.DOCUMENT if path.is_dir() else path
     if not document.is_file():
         raise InvalidCompetitionError(f"{path} has no {files.DOCUMENT}")
-    return phase_bundles.packed(read_spec(document), document.parent)
+    return phase_bundles.packed(document)
 
 
 def _print(answer: dict[str, Any]) -> None:

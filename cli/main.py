@@ -80,7 +80,7 @@ def migrate() -> None:
 def create_competition(path: _Competition) -> None:
     """Create a competition and prepare its phases."""
     with clear_errors():
-        spec = phase_bundles.stored(competitions.read_spec(path), path.parent)
+        spec = phase_bundles.stored(path)
         with db.transaction() as session:
             competition = applying.create(session, spec, None)
         console.print(

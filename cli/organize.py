@@ -1,20 +1,19 @@
 """`lethe organize`: run a competition from the terminal."""
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.markup import escape
-from rich.table import Table
 
 from cli.endings import clear_errors
 from cli.organizer_client import OrganizerClient
+from cli.tables import print_rows
 from cli.terminal import LOCAL_URL, Token, Url, console
+from cli.webhooks import webhooks_app
 
 organize_app = typer.Typer(help="Run a competition; for its organizers.", no_args_is_help=True)
+organize_app.add_typer(webhooks_app, name="webhooks")
 
 _Wanted = Annotated[str | None, typer.Option()]
 _Reason = Annotated[str, typer.Option(help="Those concerned may read it.")]
@@ -37,7 +36,7 @@ def participants(
         client = OrganizerClient(url, token)
         address = f"/competitions/{competition}/participants"
         found = client.listed(address, "participants", state=state, name=name, team=team)
-        _print(found, ("name", "team", "state", "reason", "created_at"))
+        print_rows(found, ("name", "team", "state", "reason", "created_at"))
 
 
 @organize_app.command()
@@ -82,7 +81,7 @@ def submissions(  # noqa: PLR0913  # an option for each filter
         times = {"since": since, "until": until, "text": text}
         found = client.listed(f"/competitions/{competition}/submissions", "submissions", **wanted, **times)
         rows = ({**row, "score": (row["score"] or {}).get("final_score", "")} for row in found)
-        _print(
+        print_rows(
             rows, ("id", "phase", "team", "state", "verdict", "score", "disqualified_reason", "created_at")
         )
 
@@ -215,7 +214,7 @@ def quota(  # noqa: PLR0913  # an option for each quota
             elif any(value is not None for value in wanted.values()):
                 one = client.order("PUT", f"{address}/{one['team_id']}", wanted)
             found = [one]
-        _print(map(_usage, found), ("team", "a day", "in all", "at once"))
+        print_rows(map(_usage, found), ("team", "a day", "in all", "at once"))
 
 
 @organize_app.command()
@@ -223,7 +222,7 @@ def queue(competition: str, *, token: Token, url: Url = LOCAL_URL) -> None:
     """List the work that is not done: what runs where and since when, what waits and why."""
     with clear_errors():
         found = OrganizerClient(url, token).listed(f"/competitions/{competition}/queue", "pieces")
-        _print(found, ("work", "phase", "team", "state", "worker", "since", "failures", "reason"))
+        print_rows(found, ("work", "phase", "team", "state", "worker", "since", "failures", "reason"))
 
 
 def _decide(client: OrganizerClient, competition: str, name: str, action: str, **body: str) -> None:
@@ -253,22 +252,3 @@ def _usage(row: dict[str, Any]) -> dict[str, Any]:
 
 def _of(count: int, limit: int | None) -> str:
     return str(count) if limit is None else f"{count} of {limit}"
-
-
-def _print(rows: Iterable[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    """Print a table, or for another program lines of values that tabs separate, under a line of names."""
-    if not console.is_terminal:
-        typer.echo("\t".join(columns))
-        for row in rows:
-            typer.echo("\t".join(" ".join(_written(row[column]).split()) for column in columns))
-        return
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column == "id")
-    for row in rows:
-        table.add_row(*(escape(_written(row[column])) for column in columns))
-    console.print(table)
-
-
-def _written(value: object) -> str:
-    return "" if value is None else str(value)

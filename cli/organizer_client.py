@@ -32,6 +32,10 @@ class OrganizerClient(Client):
         """Have something done, and return what became of it."""
         return self._ask(method, address, json={} if body is None else body)
 
+    def delete(self, address: str) -> None:
+        """Have something deleted."""
+        self._request("DELETE", address)
+
     def text(self, address: str, **query: str) -> str:
         """Return a text as it is."""
         return self._request("GET", address, params=query).text

@@ -1,98 +1,66 @@
-"""The phases of a competition.yaml as workers take them: plans checked, faces stored or packed."""
+"""A competition.yaml of this machine with the faces that its phases name, stored or packed."""
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from core.bundle import datasets, files, writing
-from core.bundle.spec import CompetitionSpec, PhaseSpec
+from core.bundle import datasets, files, reading, writing
+from core.bundle.datasets import Faces
+from core.bundle.files import ReadFile
+from core.bundle.plan import PARTS, BundledFaces
+from core.bundle.spec import CompetitionSpec
 from core.errors import InvalidCompetitionError
-from core.storage import storage
-
-if TYPE_CHECKING:  # loaded when it is used: `lethe --help` starts without numpy
-    from faces.bundle import PackedBundle
-
-_Put = Callable[[bytes], str]
 
 
-def stored(spec: CompetitionSpec, folder: Path) -> CompetitionSpec:
-    """Return the competition with the hashes of stored bundles in the place of their paths.
-
-    A phase that could never be prepared is refused here, as a competition once created keeps its slug.
+def stored(path: Path) -> CompetitionSpec:
+    """Return the competition with the hashes of stored datasets in the place of their paths.
 
     Args:
-        spec: as read; a phase with `dataset: {kind: bundle, path: PATH}` uses the bundle there.
-        folder: what the paths are relative to: where the competition.yaml lies.
+        path: its competition.yaml; the paths of datasets are relative to the folder that it lies in.
 
     Raises:
-        InvalidCompetitionError: a bundle is missing, damaged or unlabelled, or a key or value is wrong.
+        InvalidCompetitionError: a key or value is wrong, or a phase could never be prepared.
     """
-    phases = [
-        phase.model_copy(update={"dataset": _checked(phase, folder, storage().put)}) for phase in spec.phases
-    ]
-    for phase in phases:
-        if datasets.is_named_by_hashes(phase.dataset):
-            datasets.check_there(phase.dataset)
-    return spec.model_copy(update={"phases": phases})
+    return reading.read_spec(path, take=datasets.into_storage(_reader(path.parent)))
 
 
-def packed(spec: CompetitionSpec, folder: Path) -> bytes:
+def packed(path: Path) -> bytes:
     """Return a ZIP of the competition with all that it names, the faces of its phases too.
 
     Args:
-        spec: as `stored` takes it.
-        folder: likewise.
+        path: as `stored` takes it.
 
     Raises:
         InvalidCompetitionError: as `stored`, but for faces named by the hashes of what an installation has.
     """
+    held: dict[str, bytes] = {}
     parts: dict[str, bytes] = {}
-    phases = []
-    for phase in spec.phases:
-        held: dict[str, bytes] = {}
-        dataset = _checked(phase, folder, lambda content, held=held: _hold(content, held))  # type: ignore[misc]
-        if held:
-            path = f"datasets/{dataset['manifest'][:16]}"  # phases over the same faces share a folder
-            parts |= {f"{path}/{name}": held[dataset[part]] for part, name in datasets.FILES.items()}
-            dataset = {"kind": "bundle", "path": path}
-        phases.append(phase.model_copy(update={"dataset": dataset}))
-    return files.pack(writing.files_of(spec.model_copy(update={"phases": phases})) | parts)
+
+    def hold(content: bytes) -> str:
+        sha256 = hashlib.sha256(content).hexdigest()
+        held[sha256] = content
+        return sha256
+
+    read = datasets.from_folders(_reader(path.parent), hold)
+
+    def take(named: BundledFaces) -> Faces:
+        if named.path is None:
+            return datasets.left_alone(named)
+        hashes, n_retain = read(named)
+        folder = f"datasets/{hashes['manifest'][:16]}"  # phases over the same faces share a folder
+        parts.update({f"{folder}/{datasets.FILES[part]}": held[hashes[part]] for part in PARTS})
+        return Faces({"kind": "bundle", "path": folder}, n_retain)
+
+    spec = reading.read_spec(path, take=take)
+    return files.pack(writing.files_of(spec) | parts)
 
 
-def _hold(content: bytes, held: dict[str, bytes]) -> str:
-    sha256 = hashlib.sha256(content).hexdigest()
-    held[sha256] = content
-    return sha256
+def _reader(beside: Path) -> ReadFile:
+    """Return what reads the files of datasets: large ones too, and from anywhere on this machine."""
 
+    def read(path: str) -> bytes:
+        try:
+            return (beside / path).read_bytes()
+        except OSError as error:
+            raise InvalidCompetitionError(f"{beside / path} cannot be read: {error.strerror}") from error
 
-def _checked(phase: PhaseSpec, folder: Path, put: _Put) -> dict[str, Any]:
-    """Return the dataset of a phase that can be prepared, by its hashes where it lay in a folder."""
-    from training.plan import Plan
-
-    dataset = phase.dataset
-    try:
-        if dataset.get("kind") == "bundle" and not datasets.is_named_by_hashes(dataset):
-            parts = _read(dataset, folder)
-            dataset = {
-                "kind": "bundle",
-                **{part: put(content) for part, content in parts._asdict().items()},
-            }
-        Plan.read(dataset=dataset, architecture=phase.architecture, recipe=phase.recipe)
-    except ValueError as error:
-        raise InvalidCompetitionError(f"phase `{phase.slug}`: {error}") from error
-    return dataset
-
-
-def _read(dataset: dict[str, Any], folder: Path) -> "PackedBundle":
-    from faces import folder as folders
-
-    if set(dataset) != {"kind", "path"}:
-        raise ValueError(f"such a dataset has exactly the keys kind and path, not {', '.join(dataset)}")
-    path = dataset["path"]
-    if not isinstance(path, str):
-        raise ValueError(f"dataset path must be a text, not {path!r}")
-    bundle, parts = folders.read_with_files(folder / path)
-    if not bundle.is_labelled:
-        raise ValueError(f"{folder / path} is unlabelled; `lethe dataset label` gives it age groups")
-    return parts
+    return read

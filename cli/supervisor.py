@@ -20,7 +20,7 @@ from core.errors import LetheError
 from core.lifecycle import NodeState
 from core.models import utc_now
 from core.processes import die_with_parent
-from core.settings import Settings, get_settings
+from core.settings import Settings, address_file, get_settings
 
 WORKER = "worker"
 _GPU_WORKER = "gpu-worker"
@@ -102,6 +102,7 @@ class Supervisor:
             migrations.upgrade(db.engine())
             self._port = _free_port(self._port)
             self._services = _services(self._settings, port=self._port)
+            self._tell_address()
             for service in self._services:
                 service.start()
             self._wait_until_ready()
@@ -157,9 +158,17 @@ class Supervisor:
             f"not ready after {_START_TIMEOUT_S:.0f} s; see {self._settings.home / 'logs'}"
         )
 
+    def _tell_address(self) -> None:
+        """Let other commands on this machine know where this installation is: it may have another port."""
+        told = address_file(self._settings.home)
+        new = told.with_suffix(".new")
+        new.write_text(self.url, encoding="utf-8")
+        new.replace(told)
+
     def _stop(self) -> None:
         for service in reversed(self._services):
             service.stop()
+        address_file(self._settings.home).unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.close()
 

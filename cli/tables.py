@@ -1,12 +1,14 @@
 """Tables and lines for the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+import typer
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from cli.terminal import console
 from core.inert import inert
 
 if TYPE_CHECKING:  # faces are loaded when they are used
@@ -107,3 +109,22 @@ def _numbers(score: dict[str, Any], decimals: int, *, tied: bool = False) -> tup
 def _beside(row: dict[str, Any], versions: list[str], decimals: int) -> list[str]:
     found = [row["scores"].get(version) for version in versions]
     return ["" if score is None else f"{score['final_score']:.{decimals}f}" for score in found]
+
+
+def print_rows(rows: Iterable[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    """Print a table, or for another program lines of values that tabs separate, under a line of names."""
+    if not console.is_terminal:
+        typer.echo("\t".join(columns))
+        for row in rows:
+            typer.echo("\t".join(" ".join(_written(row[column]).split()) for column in columns))
+        return
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column == "id")
+    for row in rows:
+        table.add_row(*(escape(_written(row[column])) for column in columns))
+    console.print(table)
+
+
+def _written(value: object) -> str:
+    return "" if value is None else str(value)

@@ -8,15 +8,16 @@ from rich.console import Console
 
 from cli import credentials
 from core.errors import LetheError
+from core.settings import DEFAULT_URL, get_settings
 
-LOCAL_URL = "http://127.0.0.1:8000"
+LOCAL_URL = DEFAULT_URL
 
 
 def _url(context: typer.Context, parameter: typer.CallbackParam, value: str) -> str:
-    """Go to the installation that was signed in to, unless another one is asked for."""
+    """Go to the installation that was signed in to, or runs here, unless another one is asked for."""
     source = context.get_parameter_source(parameter.name or "")
     if source is not None and source.name == "DEFAULT":
-        value = _kept().url or value
+        value = _kept().url or get_settings().public_url
     return value.rstrip("/")
 
 
@@ -42,7 +43,7 @@ def _kept() -> credentials.Credentials:
 Url = Annotated[
     str,
     typer.Option(
-        help="Address of the installation; by default the one that you signed in to.",
+        help="Address of the installation; by default the one that you signed in to, or that runs here.",
         envvar="LETHE_URL",
         callback=_url,
         is_eager=True,  # a token is kept for an address: that has to be known first

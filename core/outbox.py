@@ -3,11 +3,11 @@
 Each arrives at least once: who has claimed a row and dies before it says how that went leaves it to the next.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from core.models import Mail, WebhookDelivery, utc_now
@@ -57,3 +57,16 @@ def note_failed(row: Mail | WebhookDelivery, problem: str) -> None:
     row.next_attempt_at = None
     if row.attempts <= MAX_RETRIES:
         row.next_attempt_at = utc_now() + _FIRST_DELAY * _FACTOR ** (row.attempts - 1)
+
+
+def forget(session: Session, kind: type[Row], *, before: datetime, limit: int) -> int:
+    """Delete what was sent, or was made and given up, before a time, and return how many rows went.
+
+    What waits to be sent stays, however old it is. No more than `limit` go at once: nobody waits for long.
+    """
+    ended_at = func.coalesce(kind.sent_at, kind.created_at)
+    old: Any = select(kind.id).where(kind.next_attempt_at.is_(None), ended_at < before)
+    # What somebody has sent again this moment is locked, and no longer old.
+    ids = list(session.scalars(old.limit(limit).with_for_update(skip_locked=True, of=kind)))
+    session.execute(delete(kind).where(kind.id.in_(ids)))
+    return len(ids)

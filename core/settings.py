@@ -9,7 +9,21 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+DEFAULT_URL = "http://127.0.0.1:8000"
 SandboxChoice = Literal["auto", "docker", "bubblewrap"]
+
+
+def address_file(home: Path) -> Path:
+    """Return where the embedded installation of a home folder says, while it runs, at which address."""
+    return home / "address"
+
+
+def address_in(home: Path) -> str:
+    """Return the address of the embedded installation that runs in a home folder; empty if none does."""
+    try:
+        return address_file(home).read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 class Settings(BaseSettings):
@@ -61,8 +75,11 @@ class Settings(BaseSettings):
     board_age_s: float = Field(default=1.0, ge=0)
     """For how long a page of a public leaderboard is shown to others before it is read anew."""
 
-    public_url: str = "http://127.0.0.1:8000"
-    """Address under which browsers reach the pages; mails link to it, and with https cookies ask for it."""
+    public_url: str = Field(default_factory=lambda known: address_in(known["home"]) or DEFAULT_URL)
+    """Address under which browsers reach the pages; mails link to it, and with https cookies ask for it.
+
+    By default that of the embedded installation that runs in `home`.
+    """
     trusted_proxies: int = Field(default=0, ge=0)
     """How many reverse proxies stand before the API; each adds one address to `X-Forwarded-For`."""
 
@@ -70,6 +87,9 @@ class Settings(BaseSettings):
     """`smtp://user:password@host:587` (STARTTLS) or `smtps://…`; empty means the courier's log."""
     mail_from: str = "Lethe <lethe@localhost>"
     """Sender of all mails."""
+
+    sent_kept_days: int = Field(default=30, ge=1, le=36_500)
+    """For how long it is known what mails and deliveries to webhooks were sent, or given up."""
 
     webhook_loopback: bool = False
     """Whether webhooks may call this very host, also without TLS: to try them, in development only."""

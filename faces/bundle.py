@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -51,7 +51,7 @@ class Split:
     image_id: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        n = len(self.images)
+        n = len(self.images) if self.images.ndim else 0
         _check_array("images", self.images, (n, 3, 32, 32), np.uint8)
         for label in _LABELS:
             _check_array(label, getattr(self, label), (n,), np.int64)
@@ -180,8 +180,13 @@ def _check_labels(bundle: Bundle) -> None:
             raise InvalidBundleError(f"the manifest says labels of kind {kind!r}, but {name} {found}")
         if (split.age < 0 if kind == "ages" else split.age != -1).any():
             raise InvalidBundleError(f"the manifest says labels of kind {kind!r}: ages in {name} disagree")
-        if kind == "model" and len(labels.get("confidence", {}).get(name, ())) != len(split):
+        if kind == "model" and not _states_each(labels.get("confidence"), name, len(split)):
             raise InvalidBundleError(f"the manifest states no confidence for each image of {name}")
+
+
+def _states_each(confidence: object, name: str, n: int) -> bool:
+    stated = confidence.get(name) if isinstance(confidence, Mapping) else None
+    return isinstance(stated, Sequence) and len(stated) == n
 
 
 def _sha256(data: bytes) -> str:
@@ -200,7 +205,7 @@ def _pack_splits(bundle: Bundle, names: tuple[str, ...]) -> bytes:
 def _unpack_splits(part: bytes, names: tuple[str, ...]) -> dict[str, Split]:
     try:
         arrays = load(part)
-    except SafetensorError as error:
+    except (SafetensorError, KeyError) as error:  # of a dtype that NumPy does not have
         raise InvalidBundleError(
             f"the part that holds {', '.join(names)} is not safetensors: {error}"
         ) from error

@@ -1,10 +1,13 @@
 """The courier: sends mails and deliveries to webhooks, which wait in the database until it does.
 
+Long after they were sent, or given up, it deletes them.
+
 Like the sweeper it is a loop of its own: it needs no broker. Several may run at once.
 """
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,7 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core import db, mail, outbox, webhooks
 from core.errors import MailError
-from core.models import Mail, Webhook, WebhookDelivery
+from core.models import Mail, Webhook, WebhookDelivery, utc_now
+from core.settings import get_settings
 from core.webhooks import Message
 from worker import deliveries
 from worker.deliveries import Outcome
@@ -22,7 +26,9 @@ from worker.deliveries import Outcome
 log = structlog.get_logger(__name__)
 
 _PAUSE_S = 2.0
+_TIDYING_PAUSE_S = 3600.0
 _AT_ONCE = 20
+_FORGOTTEN_AT_ONCE = 500
 _BROKE = "Lethe could not send this; the operators find why in the courier's log."
 
 
@@ -33,10 +39,11 @@ class _Claimed(NamedTuple):
 
 
 def run(stop: threading.Event) -> None:
-    """Send until `stop` is set. Mails and deliveries have a thread each: neither waits for the other."""
+    """Work until `stop` is set. Mails and deliveries have a thread each: neither waits for the other."""
+    pauses_s = {send_mail: _PAUSE_S, send_deliveries: _PAUSE_S, forget_old: _TIDYING_PAUSE_S}
     threads = [
-        threading.Thread(target=_loop, args=(stop, work), name=work.__name__)
-        for work in (send_mail, send_deliveries)
+        threading.Thread(target=_loop, args=(stop, work, pause_s), name=work.__name__)
+        for work, pause_s in pauses_s.items()
     ]
     for thread in threads:
         thread.start()
@@ -44,11 +51,11 @@ def run(stop: threading.Event) -> None:
         thread.join()
 
 
-def _loop(stop: threading.Event, work: Callable[[], bool]) -> None:
+def _loop(stop: threading.Event, work: Callable[[], bool], pause_s: float) -> None:
     try:
         while not stop.is_set():
             if not _work_through_outages(work):
-                stop.wait(_PAUSE_S)
+                stop.wait(pause_s)
     finally:
         stop.set()  # a courier that does only half of its work is to be started again
 
@@ -106,6 +113,18 @@ def send_deliveries() -> bool:
             )
         log.info("delivery_attempted", delivery_id=str(one.delivery_id), status=outcome.status)
     return bool(claimed)
+
+
+def forget_old() -> bool:
+    """Delete some of what was sent, or given up, longer ago than the settings say; return if more may be."""
+    before = utc_now() - timedelta(days=get_settings().sent_kept_days)
+    with db.transaction() as session:
+        mails = outbox.forget(session, Mail, before=before, limit=_FORGOTTEN_AT_ONCE)
+    with db.transaction() as session:
+        gone = outbox.forget(session, WebhookDelivery, before=before, limit=_FORGOTTEN_AT_ONCE)
+    if mails or gone:
+        log.info("old_forgotten", mails=mails, deliveries=gone)
+    return _FORGOTTEN_AT_ONCE in {mails, gone}
 
 
 async def _send_all(claimed: list[_Claimed]) -> list[tuple[_Claimed, Outcome]]:

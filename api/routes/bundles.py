@@ -92,8 +92,8 @@ def create_competition(
 ) -> CompetitionDetail:
     """Create a competition from a bundle, a ZIP or a competition.yaml, and prepare its phases.
 
-    Who creates it is its first organizer. What of a plan only a training can tell, the preparation tells:
-    a phase that cannot be prepared is `broken`, and its definition can still be changed.
+    Who creates it is its first organizer. A phase that could never be prepared is refused, with the place of
+    the fault. What only the training can tell leaves it `broken`; its definition can still be changed.
     """
     spec = reading.take_in(sent)
     if published is not None:

@@ -1,84 +1,101 @@
-"""The faces that a bundle brings or names: put into storage, and named by their hashes."""
+"""The faces that a bundle brings or names: checked, put into storage, and named by their hashes."""
 
-import hashlib
-import json
-import re
-from typing import Any
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from core.bundle.files import ReadFile
-from core.bundle.spec import CompetitionSpec
-from core.errors import InvalidCompetitionError
+from core.bundle.plan import PARTS, BundledFaces
+from core.errors import DamagedObjectError, InvalidCompetitionError
 from core.storage import storage
+from faces.bundle import InvalidBundleError, PackedBundle, unpack
 
-PARTS = ("participant", "secret", "manifest")
 FILES = {
     "participant": "participant.safetensors",
     "secret": "secret.safetensors",
     "manifest": "manifest.json",
 }
 """The files of a dataset folder by what they are."""
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def stored(spec: CompetitionSpec, read: ReadFile) -> CompetitionSpec:
-    """Return the competition with the hashes of stored datasets in the place of their paths.
+class Faces(NamedTuple):
+    """The faces of a phase.
 
-    Whether the faces are in the format is found out when the phase is prepared; here they are whole.
-
-    Raises:
-        InvalidCompetitionError: a dataset is missing, not whole, or named otherwise than by a path or by
-            the hashes of what is stored; every fault is named.
+    Attributes:
+        dataset: what the phase says of them from now on.
+        n_retain: how many images its models are retrained on; None if nobody has looked yet.
     """
-    phases, faults = [], []
-    for phase in spec.phases:
-        try:
-            phases.append(phase.model_copy(update={"dataset": _stored(phase.dataset, read)}))
-        except InvalidCompetitionError as error:
-            faults.append(f"phase `{phase.slug}`: {error}")
-    if faults:
-        raise InvalidCompetitionError("; ".join(faults))
-    return spec.model_copy(update={"phases": phases})
+
+    dataset: dict[str, Any]
+    n_retain: int | None
 
 
-def is_named_by_hashes(dataset: dict[str, Any]) -> bool:
-    """Return whether a dataset names its parts as storage does."""
-    return set(dataset) == {"kind", *PARTS}
+TakeFaces = Callable[[BundledFaces], Faces]
+"""Takes the dataset that a competition.yaml names, or raises `InvalidCompetitionError`."""
 
 
-def check_there(dataset: dict[str, Any]) -> None:
-    """Raise `InvalidCompetitionError` unless all parts of a dataset named by hashes are in storage."""
+def left_alone(named: BundledFaces) -> Faces:
+    """Return a dataset as it was named, without a look at it."""
+    return Faces(said(named), None)
+
+
+def said(named: BundledFaces) -> dict[str, Any]:
+    """Return a dataset as a phase keeps it."""
+    return named.model_dump(exclude_none=True)
+
+
+def from_folders(read: ReadFile, put: Callable[[bytes], str]) -> TakeFaces:
+    """Return what takes a dataset folder.
+
+    Args:
+        read: reads the files of a dataset.
+        put: keeps the content of a file, and returns its sha256 in hex.
+    """
+
+    def take(named: BundledFaces) -> Faces:
+        assert named.path is not None
+        folder = named.path.rstrip("/")
+        files = PackedBundle(*(read(f"{folder}/{FILES[part]}") for part in PARTS))
+        n_retain = _n_retain(files)
+        hashes = {part: put(content) for part, content in zip(PARTS, files, strict=True)}
+        return Faces({"kind": "bundle", **hashes}, n_retain)
+
+    return take
+
+
+def into_storage(read: ReadFile) -> TakeFaces:
+    """Return what puts a dataset folder into storage, or finds there what is named by its hashes."""
+    take = from_folders(read, lambda content: storage().put(content))
+    return lambda named: _stored(named) if named.path is None else take(named)
+
+
+def _stored(named: BundledFaces) -> Faces:
+    dataset = said(named)
     for part in PARTS:
-        sha256 = dataset[part]
-        if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256) or not storage().has(sha256):
+        if not storage().has(dataset[part]):
             raise InvalidCompetitionError(
-                f"there is no dataset whose {part} part is {sha256!r} here; put its folder beside "
+                f"there is no dataset whose {part} part is {dataset[part]!r} here; put its folder beside "
                 "competition.yaml and name it by `dataset: {kind: bundle, path: ...}`"
             )
+    return Faces(dataset, _n_retain_of_stored(*(dataset[part] for part in PARTS)))
 
 
-def _stored(dataset: dict[str, Any], read: ReadFile) -> dict[str, Any]:
-    if dataset.get("kind") != "bundle":
-        return dataset
-    if is_named_by_hashes(dataset):
-        check_there(dataset)
-        return dataset
-    path = dataset.get("path")
-    if set(dataset) != {"kind", "path"} or not isinstance(path, str):
-        raise InvalidCompetitionError(
-            f"such a dataset has exactly the keys kind and path, not {', '.join(dataset)}"
-        )
-    parts = {part: read(f"{path.rstrip('/')}/{name}") for part, name in FILES.items()}
-    _check_whole(path, parts)
-    return {"kind": "bundle", **{part: storage().put(parts[part]) for part in PARTS}}
-
-
-def _check_whole(path: str, parts: dict[str, bytes]) -> None:
+@lru_cache(maxsize=256)
+def _n_retain_of_stored(*hashes: str) -> int:
+    # Kept, as what has a hash never changes: who mends a text need not wait for the faces of every phase.
     try:
-        stated = json.loads(parts["manifest"])["sha256"]
-        for part in ("participant", "secret"):
-            if stated[part] != hashlib.sha256(parts[part]).hexdigest():
-                raise InvalidCompetitionError(f"{path}: the {part} part is not the manifest's")
-    except (ValueError, RecursionError, KeyError, TypeError) as error:
-        raise InvalidCompetitionError(
-            f"{path}: the manifest does not state the hashes of its parts"
-        ) from error
+        files = PackedBundle(*map(storage().get, hashes))
+    except DamagedObjectError as error:
+        raise InvalidCompetitionError(f"{error}; put the dataset's folder into the bundle again") from error
+    return _n_retain(files)
+
+
+def _n_retain(files: PackedBundle) -> int:
+    """Return how many images are retained of a dataset that a phase can use."""
+    try:
+        bundle = unpack(*files)
+    except InvalidBundleError as error:
+        raise InvalidCompetitionError(f"the dataset is not valid: {error}") from error
+    if not bundle.is_labelled:
+        raise InvalidCompetitionError("the dataset is unlabelled; `lethe dataset label` gives it age groups")
+    return len(bundle.retain)

@@ -1,10 +1,11 @@
 """What stands in a competition.yaml: Codabench's words where it has them, and ours beside."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 import scoring
+from core.bundle.plan import Dataset, Network, Training
 from core.bundle.spec import (
     MAX_PAGES,
     MAX_PHASES,
@@ -46,9 +47,9 @@ class TaskDocument(Part):
     index: Index
     name: Title
     description: Summary = ""
-    dataset: dict[str, Any]
-    architecture: dict[str, Any] = Field(default_factory=dict)
-    recipe: dict[str, Any] = Field(default_factory=dict)
+    dataset: Dataset
+    architecture: Network = Network()
+    recipe: Training = Training()
     n_models: NModels
     scoring_version: ScoringVersion = scoring.SCORING_VERSION
 
@@ -97,9 +98,9 @@ class PhaseDocument(PhaseRules):
         default=None, description="Its place among the phases; by default as written."
     )
     tasks: list[Index] | None = Field(default=None, min_length=1, max_length=1)
-    dataset: dict[str, Any] | None = None
-    architecture: dict[str, Any] | None = None
-    recipe: dict[str, Any] | None = None
+    dataset: Dataset | None = None
+    architecture: Network | None = None
+    recipe: Training | None = None
     n_models: NModels | None = None
     scoring_version: ScoringVersion | None = None
     leaderboard: Slug | InlineBoard | None = Field(default=None, description="The key of one, or its rules.")
@@ -146,13 +147,20 @@ class PhaseDocument(PhaseRules):
 TASK_KEYS = ("dataset", "architecture", "recipe", "n_models", "scoring_version")
 
 
-def _in_order(phases: list[PhaseDocument]) -> list[PhaseDocument]:
+def in_order(phases: list[PhaseDocument]) -> list[PhaseDocument]:
+    """Return phases by their indices, or as written if they have none."""
+    return sorted(phases, key=lambda phase: phase.index or 0)
+
+
+def _check_order(phases: list[PhaseDocument]) -> list[PhaseDocument]:
+    """Return the phases as written, so that faults are told by the place where they stand."""
     indices = [phase.index for phase in phases]
     if any(index is None for index in indices) and any(index is not None for index in indices):
         raise ValueError("either every phase has an index or none has")
     if None not in indices and twice(indices):
         raise ValueError(f"two phases have the index {twice(indices)[0]}")
-    return check_phases(sorted(phases, key=lambda phase: phase.index or 0))
+    check_phases(in_order(phases))
+    return phases
 
 
 class CompetitionDocument(CompetitionRules):
@@ -167,7 +175,7 @@ class CompetitionDocument(CompetitionRules):
     tasks: list[TaskDocument] = Field(default_factory=list, max_length=MAX_PHASES)
     leaderboards: list[LeaderboardDocument] = Field(default_factory=list, max_length=MAX_PHASES)
     phases: Annotated[
-        list[PhaseDocument], Field(min_length=1, max_length=MAX_PHASES), AfterValidator(_in_order)
+        list[PhaseDocument], Field(min_length=1, max_length=MAX_PHASES), AfterValidator(_check_order)
     ]
 
     @model_validator(mode="after")

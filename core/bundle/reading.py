@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from core.bundle import datasets, files, strict_yaml
-from core.bundle.document import TASK_KEYS, CompetitionDocument, InlineBoard, PhaseDocument, TaskDocument
+from core.bundle.datasets import Faces, TakeFaces
+from core.bundle.document import CompetitionDocument, InlineBoard, PhaseDocument, TaskDocument, in_order
 from core.bundle.files import ReadFile
+from core.bundle.plan import DrawnFaces, Network, Training
 from core.bundle.spec import Board, CompetitionRules, CompetitionSpec, Page, PhaseRules, PhaseSpec, TaskName
 from core.errors import InvalidCompetitionError
 
@@ -24,11 +27,30 @@ _HINTS = {
     "ingestion_program": "Lethe runs submissions itself; leave it out",
     "solutions": "Lethe trains its own baselines; leave it out",
 }
+_KINDS = ("synthetic", "bundle")
 _T = TypeVar("_T")
 
 
-def read_spec(path: Path) -> CompetitionSpec:
+class _Source(NamedTuple):
+    """What a competition is read from.
+
+    Attributes:
+        name: of its competition.yaml, for messages.
+        read: reads what stands beside that.
+        take: takes the datasets that it names.
+    """
+
+    name: str
+    read: ReadFile
+    take: TakeFaces
+
+
+def read_spec(path: Path, *, take: TakeFaces = datasets.left_alone) -> CompetitionSpec:
     """Read a competition.yaml and the files that it names, which lie beside it.
+
+    Args:
+        path: the competition.yaml.
+        take: what becomes of a dataset that is a folder; by default it stays a path.
 
     Raises:
         InvalidCompetitionError: a file is missing or not what it should be, or a key is wrong; every fault
@@ -38,7 +60,7 @@ def read_spec(path: Path) -> CompetitionSpec:
         content = path.read_bytes()
     except OSError as error:
         raise InvalidCompetitionError(f"{path}: {error.strerror}") from error
-    return complete(read_document(content, name=str(path)), files.folder_reader(path.parent), name=str(path))
+    return _complete(content, _Source(str(path), files.folder_reader(path.parent), take))
 
 
 def read_upload(upload: bytes) -> CompetitionSpec:
@@ -47,22 +69,19 @@ def read_upload(upload: bytes) -> CompetitionSpec:
     Raises:
         InvalidCompetitionError: as `read_spec`.
     """
-    return _read(files.mapping_reader(files.unpack(upload)))
+    read = files.mapping_reader(files.unpack(upload))
+    return _complete(read(files.DOCUMENT), _Source(files.DOCUMENT, read, datasets.left_alone))
 
 
 def take_in(upload: bytes) -> CompetitionSpec:
     """Read a bundle that was sent, and put the datasets in it into storage.
 
     Raises:
-        InvalidCompetitionError: as `read_spec`, or a dataset is missing or not whole.
+        InvalidCompetitionError: as `read_spec`, or a phase could never be prepared: a dataset is missing,
+            damaged, unlabelled or too small.
     """
     read = files.mapping_reader(files.unpack(upload))
-    return datasets.stored(_read(read), read)
-
-
-def _read(read: ReadFile) -> CompetitionSpec:
-    document = read_document(read(files.DOCUMENT), name=files.DOCUMENT)
-    return complete(document, read, name=files.DOCUMENT)
+    return _complete(read(files.DOCUMENT), _Source(files.DOCUMENT, read, datasets.into_storage(read)))
 
 
 def read_document(content: bytes, *, name: str) -> CompetitionDocument:
@@ -79,12 +98,13 @@ def read_document(content: bytes, *, name: str) -> CompetitionDocument:
         raise _invalid(name, [_told(fault) for fault in error.errors()]) from error
 
 
-def complete(document: CompetitionDocument, read: ReadFile, *, name: str) -> CompetitionSpec:
-    """Return the competition that a document and the files which it names describe.
+def _complete(content: bytes, source: _Source) -> CompetitionSpec:
+    """Return the competition that a competition.yaml and the files which it names describe.
 
     Raises:
         InvalidCompetitionError: a file is missing or not what it should be; every fault is named.
     """
+    document = read_document(content, name=source.name)
     faults: list[str] = []
 
     def tried(key: str, make: Callable[[], _T]) -> _T | None:
@@ -96,7 +116,7 @@ def complete(document: CompetitionDocument, read: ReadFile, *, name: str) -> Com
             faults.extend(f"{key}: {_words(fault)}" for fault in error.errors())
         return None
 
-    image, terms = document.image, document.terms
+    read, image, terms = source.read, document.image, document.terms
     parts: dict[str, Any] = {
         "logo": tried("image", lambda: files.read_logo(read, image)) if image else None,
         "terms": tried("terms", lambda: files.read_text(read, terms)) if terms else "",
@@ -104,21 +124,59 @@ def complete(document: CompetitionDocument, read: ReadFile, *, name: str) -> Com
             tried(f"pages.{index}.file", lambda page=page: _page(read, page.title, page.file))  # type: ignore[misc]
             for index, page in enumerate(document.pages)
         ],
-        "phases": [_phase(document, phase) for phase in document.phases],
+    }
+    models = {
+        place: tried(f"{place}.dataset", lambda said=said: _models(said, source.take))  # type: ignore[misc]
+        for place, said in _tasks(document).items()
     }
     if faults:
-        raise _invalid(name, faults)
+        raise _invalid(source.name, faults)
+    made = {place: told for place, told in models.items() if told is not None}
+    phases = [_phase(document, phase, made[_place(document, phase)]) for phase in in_order(document.phases)]
     try:
-        return CompetitionSpec(**_rules(document, CompetitionRules), **parts)
+        return CompetitionSpec(**_rules(document, CompetitionRules), **parts, phases=phases)
     except ValidationError as error:
-        raise _invalid(name, [_told(fault) for fault in error.errors()]) from error
+        raise _invalid(source.name, [_told(fault) for fault in error.errors()]) from error
+
+
+def _tasks(document: CompetitionDocument) -> dict[str, TaskDocument | PhaseDocument]:
+    """Return what says of what the models of phases are made, by the place where it stands."""
+    tasks = {task.index: task for task in document.tasks}
+    return {
+        _place(document, phase): tasks[phase.tasks[0]] if phase.tasks else phase for phase in document.phases
+    }
+
+
+def _place(document: CompetitionDocument, phase: PhaseDocument) -> str:
+    if phase.tasks:
+        return f"tasks.{[task.index for task in document.tasks].index(phase.tasks[0])}"
+    return f"phases.{document.phases.index(phase)}"
+
+
+def _models(said: TaskDocument | PhaseDocument, take: TakeFaces) -> dict[str, Any]:
+    """Return the keys of a task as a phase keeps them: as they were written, but for the dataset's path."""
+    recipe, named = said.recipe or Training(), said.dataset
+    assert named is not None
+    if isinstance(named, DrawnFaces):
+        faces = Faces(named.model_dump(exclude_unset=True), named.n_retain)
+    else:
+        faces = take(named)
+    problem = None if faces.n_retain is None else recipe.problem_with(faces.n_retain)
+    if problem is not None:
+        raise InvalidCompetitionError(problem)
+    written = {key: getattr(said, key) for key in ("n_models", "scoring_version") if getattr(said, key)}
+    return written | {
+        "dataset": faces.dataset,
+        "architecture": (said.architecture or Network()).model_dump(exclude_unset=True),
+        "recipe": recipe.model_dump(exclude_unset=True),
+    }
 
 
 def _page(read: ReadFile, title: str, path: str) -> Page:
     return Page(title=title, content=files.read_text(read, path))
 
 
-def _phase(document: CompetitionDocument, phase: PhaseDocument) -> PhaseSpec:
+def _phase(document: CompetitionDocument, phase: PhaseDocument, models: dict[str, Any]) -> PhaseSpec:
     tasks = {task.index: task for task in document.tasks}
     task = tasks[phase.tasks[0]] if phase.tasks else None
     quotas = phase.quotas.model_copy(
@@ -131,10 +189,9 @@ def _phase(document: CompetitionDocument, phase: PhaseDocument) -> PhaseSpec:
     rules = _rules(phase, PhaseRules) | {"quotas": quotas, "image": phase.image or document.docker_image}
     if phase.hide_output is not None:
         rules["show_logs"] = not phase.hide_output
-    said = {key: getattr(task or phase, key) for key in TASK_KEYS}
     return PhaseSpec(
         **rules,
-        **{key: value for key, value in said.items() if value is not None},
+        **models,
         task=None if task is None else _name(task),
         leaderboard=_board(document, phase.leaderboard),
     )
@@ -155,7 +212,11 @@ def _rules(part: CompetitionRules | PhaseRules, kind: type[CompetitionRules | Ph
 
 
 def _told(fault: ErrorDetails) -> str:
-    where = ".".join(map(str, fault["loc"])) or "file"
+    # Behind `dataset` pydantic puts which kind of one it is, which is no place in the file.
+    steps = [
+        step for before, step in pairwise(("", *fault["loc"])) if before != "dataset" or step not in _KINDS
+    ]
+    where = ".".join(map(str, steps)) or "file"
     return f"{where}: {_words(fault)}"
 
 

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import CommandError
 
 revision = "0007"
 down_revision = "0006"
@@ -19,6 +20,14 @@ def upgrade() -> None:
     _fill_run_seconds()
     _narrow_tables()
     _protect_audit_log()
+
+
+def downgrade() -> None:
+    # The schema of before has no place for teams, passwords, tokens beyond one a user, or the audit log.
+    raise CommandError(
+        "Version 0007 cannot be undone in place: accounts, teams and the audit log would be lost. "
+        "Nothing was changed. Restore the backup of the database from before the upgrade."
+    )
 
 
 def _create_tables() -> None:

@@ -10,14 +10,18 @@ from sqlalchemy import select
 from core import db
 from core.bundle import files, reading
 from core.models import AuditEvent, Organizer, Phase
+from core.storage import storage
+from faces.bundle import pack
 from faces.folder import read_with_files
 from tests.support.api import PHASE, on_both_databases
-from tests.support.bundles import make_bundle, write_bundle
+from tests.support.bundles import make_bundle, unlabelled, write_bundle
 from tests.support.competition import HONEST
 
 ALL = "/api/v1/competitions"
 FACES = f"{ALL}/faces"
 BUNDLE = f"{FACES}/bundle"
+_TASK = {"name": "Faces", "n_models": 4}
+_OVER_TASK = {"name": "Over a task"}
 _PHASE = {"slug": "check", "name": "Check", "n_models": 4, "dataset": {"kind": "synthetic"}}
 PNG = b"\x89PNG\r\n\x1a\n..."
 
@@ -133,9 +137,12 @@ def test_dataset_in_the_zip_is_stored_and_named_by_its_hashes(client, olga, tmp_
     [
         ({"kind": "bundle", "path": "nowhere"}, "is not in the bundle"),
         ({"kind": "bundle", "path": "../data"}, "is not in the bundle"),
-        ({"kind": "bundle", "path": "damaged"}, "damaged: the manifest does not state"),
-        ({"kind": "bundle", "path": 3}, "exactly the keys kind and path"),
-        ({"kind": "bundle", "participant": "a", "secret": "b", "manifest": "c"}, "there is no dataset whose"),
+        (
+            {"kind": "bundle", "path": "damaged"},
+            "phases.0.dataset: the dataset is not valid: the manifest is not of bundle format",
+        ),
+        ({"kind": "bundle", "path": 3}, "phases.0.dataset.path: Input should be a valid string"),
+        ({"kind": "bundle", "participant": "a", "secret": "b", "manifest": "c"}, "phases.0.dataset.secret: "),
         (
             {"kind": "bundle", "participant": "0" * 64, "secret": "0" * 64, "manifest": "0" * 64},
             "there is no dataset whose participant part",
@@ -148,7 +155,7 @@ def test_dataset_that_is_not_there_or_not_whole_is_refused(client, olga, dataset
     sent = _sent(document, **damaged, **{"damaged/manifest.json": b"[]"})
     response = client.post(ALL, headers=olga.headers, **sent)
     assert response.status_code == 422
-    assert "phase `check`: " in response.json()["detail"]
+    assert "competition.yaml: phases.0.dataset" in response.json()["detail"]
     assert words in response.json()["detail"]
 
 
@@ -159,7 +166,43 @@ def test_dataset_whose_parts_are_not_its_manifests_is_refused(client, olga, tmp_
     document = _document(phases=[{**_PHASE, "dataset": {"kind": "bundle", "path": "data"}}])
     response = client.post(ALL, headers=olga.headers, **_sent(document, **parts))
     assert response.status_code == 422
-    assert "data: the secret part is not the manifest's" in response.json()["detail"]
+    assert "dataset: the dataset is not valid: the secret part is not the one" in response.json()["detail"]
+
+
+def test_dataset_that_no_phase_can_use_is_refused_with_all_else_that_is_wrong(client, olga, tmp_path):
+    bundles = {"plain": unlabelled(make_bundle()), "small": make_bundle(n_retain=60)}
+    parts = {}
+    for name, bundle in bundles.items():
+        folder = write_bundle(bundle, tmp_path / name)
+        parts |= {f"{name}/{path.name}": path.read_bytes() for path in folder.iterdir()}
+    tasks = [
+        {**_TASK, "index": index, "dataset": {"kind": "bundle", "path": path}, "recipe": {"drop_last": True}}
+        for index, path in enumerate(bundles)
+    ]
+    own = {**_PHASE, "index": 1, "recipe": {"drop_last": True, "batch_size": 2000}}
+    phases = [own, *({**_OVER_TASK, "slug": f"of-{at}", "index": 2 - 2 * at, "tasks": [at]} for at in (0, 1))]
+    response = client.post(ALL, headers=olga.headers, **_sent(_document(tasks=tasks, phases=phases), **parts))
+    assert response.status_code == 422
+    told = response.json()["detail"]
+    assert "phases.0.dataset: retain has 1098 images; to train with this recipe takes at least 2000" in told
+    assert "tasks.0.dataset: the dataset is unlabelled; `lethe dataset label`" in told
+    assert "tasks.1.dataset: retain has 60 images; to train with this recipe takes at least 64" in told
+    assert client.get(ALL, headers=olga.headers).json()["competitions"] == []
+
+
+def test_stored_dataset_is_looked_into_before_a_phase_has_it(client, olga):
+    plain = pack(unlabelled(make_bundle()))
+    dataset = {"kind": "bundle", **{part: storage().put(held) for part, held in plain._asdict().items()}}
+    document = _document(phases=[{**_PHASE, "dataset": dataset}])
+    response = client.post(ALL, headers=olga.headers, **_sent(document))
+    assert (response.status_code, "is unlabelled" in response.json()["detail"]) == (422, True)
+
+
+def test_change_to_a_plan_that_cannot_be_prepared_is_refused_at_its_place(client, made, olga):
+    document = _document(phases=[{**_PHASE, "recipe": {"epochs": 0}}])
+    response = client.put(f"{BUNDLE}?dry_run=true", headers=olga.headers, **_sent(document))
+    assert response.status_code == 422
+    assert "competition.yaml: phases.0.recipe.epochs: " in response.json()["detail"]
 
 
 def test_export_can_be_sent_back_and_changes_nothing(client, made, oscar):

@@ -275,17 +275,16 @@ def unlink(browser, identity):
 
 def test_account_is_linked_only_by_who_began_it_and_its_owner_is_told(client, provider):
     register(client, "bob")
-    register(client, "eve")
     with db.transaction() as session:
         session.scalars(select(User)).one().email = "bob@example.org"
+    register(client, "eve")
     began = f"{START}?link={sign_in(client, 'bob').headers['X-CSRF-Token']}"
     address = provider.authorize(leave(client, began))
     sign_in(client, "eve")
     assert come_back(client, address).status_code == 400
     assert identities_of(client) == []
-    assert walk(
-        client, provider, f"{START}?link={sign_in(client, 'bob').headers['X-CSRF-Token']}"
-    ).is_redirect
+    token = sign_in(client, "bob").headers["X-CSRF-Token"]
+    assert walk(client, provider, f"{START}?link={token}").is_redirect
     assert len(identities_of(client)) == 1
     with db.reading() as session:
         (told,) = session.scalars(select(Mail)).all()

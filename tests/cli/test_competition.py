@@ -16,6 +16,7 @@ from core.models import Phase
 from core.storage import storage
 from faces.folder import read_with_files
 from tests.support.bundles import make_bundle, unlabelled, write_bundle
+from tests.support.competition import make_finished, make_phase
 from tests.support.serving import served
 
 ROOT = Path(reading.__file__).parents[2]
@@ -86,9 +87,9 @@ def test_create_sends_the_faces_along(url: str, token: str, tmp_path: Path) -> N
     ("changes", "words"),
     [
         ({"color": 1}, "color: there is no such key"),
-        ({"recipe": {"epoch": 1}}, "unexpected keyword argument 'epoch'"),
-        ({"dataset": {"kind": "bundle", "path": "plain"}}, "unlabelled"),
-        ({"dataset": {"kind": "bundle", "path": "nowhere"}}, "is no folder"),
+        ({"recipe": {"epoch": 1}}, "phases.0.recipe.epoch: there is no such key"),
+        ({"dataset": {"kind": "bundle", "path": "plain"}}, "phases.0.dataset: the dataset is unlabelled"),
+        ({"dataset": {"kind": "bundle", "path": "nowhere"}}, "No such file or directory"),
     ],
 )
 def test_create_refuses_what_could_never_be_prepared(
@@ -130,3 +131,25 @@ def test_path_without_a_competition_says_so(url: str, token: str, tmp_path: Path
     ended = _lethe(url, token, "create", tmp_path)
     assert ended.exit_code == 1
     assert "has no competition.yaml" in ended.stderr
+
+
+def test_delete_asks_first(url: str, token: str, tmp_path: Path) -> None:
+    assert _lethe(url, token, "create", _write(tmp_path)).exit_code == 0
+    for typed, left in (("n\n", 1), ("y\n", 0)):
+        ended = _lethe(url, token, "delete", "demo", typed=typed)
+        assert ended.exit_code == 0, ended.stderr
+        assert "Delete `demo` with its phases, teams and announcements?" in ended.stdout
+        with db.reading() as session:
+            assert len(session.scalars(select(Phase)).all()) == left
+    again = _lethe(url, token, "delete", "demo", "--yes")
+    assert (again.exit_code, "There is no competition `demo`." in again.stderr) == (1, True)
+
+
+def test_delete_of_a_competition_with_submissions_is_refused_with_what_to_do(url: str, token: str) -> None:
+    make_finished(make_phase(), 0.5)
+    ended = _lethe(url, token, "delete", "demo", "--yes")
+    assert ended.exit_code == 1
+    assert "There is a submission; what was submitted is kept." in ended.stderr
+    assert "Set `end`, or `published: false`." in ended.stderr
+    with db.reading() as session:
+        assert session.scalars(select(Phase)).one()

@@ -12,7 +12,7 @@ from api.app import create_app
 from cli.main import app
 from core import accounts, db, queue, teams
 from core.lifecycle import ParticipantState
-from core.models import Announcement, Competition, Phase, Submission, TeamQuota
+from core.models import Announcement, Competition, Phase, Submission, TeamQuota, Webhook
 from tests.support.competition import make_finished, make_phase
 from tests.support.serving import served
 
@@ -111,3 +111,36 @@ def test_audit_log_is_printed_or_written_to_a_file(lethe: Lethe, tmp_path: Path)
     path = tmp_path / "log.csv"
     assert lethe("audit", "demo", "--csv", "--output", str(path)).exit_code == 0
     assert path.read_text().startswith("id,at,actor_id,actor_name")
+
+
+def test_webhooks_are_added_listed_tried_and_removed(lethe: Lethe) -> None:
+    added = lethe("webhooks", "add", "demo", "https://host.example/x", "phase.opened", "phase.closed")
+    webhook, secret = added.stdout.split()
+    assert secret.startswith("whsec_")
+    listed = lethe("webhooks", "list", "demo").stdout.splitlines()
+    assert listed[1].split("\t") == [
+        webhook,
+        "https://host.example/x",
+        "phase.opened, phase.closed",
+        "True",
+        "0",
+    ]
+    assert secret not in listed[1]
+    delivery, state = lethe("webhooks", "test", "demo", webhook).stdout.split()
+    assert state == "waiting"
+    assert lethe("webhooks", "deliveries", "demo", webhook).stdout.splitlines()[1].startswith(delivery)
+    with db.transaction() as session:
+        session.scalars(select(Webhook)).one().active = False
+    refused = lethe("webhooks", "test", "demo", webhook)
+    assert (refused.exit_code, "is turned off" in refused.stderr) == (1, True)
+    assert lethe("webhooks", "turn-on", "demo", webhook).stdout == "turned on\n"
+    assert lethe("webhooks", "test", "demo", webhook).exit_code == 0
+    assert lethe("webhooks", "remove", "demo", webhook).stdout == "removed\n"
+    assert lethe("webhooks", "list", "demo").stdout == "id\turl\tevents\tactive\tfailures\n"
+
+
+def test_webhook_that_lethe_does_not_call_is_refused_in_its_words(lethe: Lethe) -> None:
+    ended = lethe("webhooks", "add", "demo", "http://127.0.0.1/", "phase.opened")
+    assert (ended.exit_code, ended.stderr.startswith("lethe: ")) == (1, True)
+    unknown = lethe("webhooks", "add", "demo", "https://host.example/", "phase.won")
+    assert "A webhook asks for one or more of submission.finished" in unknown.stderr

@@ -1,11 +1,12 @@
 """The processes of an embedded installation, and what each is told."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from cli import supervisor
-from cli.supervisor import Service, Supervisor
+from cli.supervisor import InstallationError, Service, Supervisor
 from core import db, nodes
 from core.settings import Settings
 
@@ -36,3 +37,24 @@ def test_refusals_are_told_apart_by_worker(home: Path) -> None:
     with db.transaction() as session:
         nodes.refuse(session, "local-gpu", "GPU 0 has 700 MiB in use")
     assert running.refusals() == {"gpu-worker": "GPU 0 has 700 MiB in use"}
+
+
+def test_address_is_known_to_other_commands_while_it_runs(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LETHE_PUBLIC_URL", raising=False)
+    monkeypatch.setattr(supervisor, "_services", lambda *_, **__: [])
+    monkeypatch.setattr(Supervisor, "_wait_until_ready", lambda _: None)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with Supervisor(port=taken.getsockname()[1]) as running:
+            assert running.url != f"http://127.0.0.1:{taken.getsockname()[1]}"
+            assert Settings(home=home).public_url == running.url
+            with pytest.raises(InstallationError):
+                Supervisor(port=1).__enter__()
+            assert Settings(home=home).public_url == running.url
+            monkeypatch.setenv("LETHE_PUBLIC_URL", "https://lethe.example")
+            assert Settings(home=home).public_url == "https://lethe.example"
+            monkeypatch.delenv("LETHE_PUBLIC_URL")
+    assert Settings(home=home).public_url == "http://127.0.0.1:8000"

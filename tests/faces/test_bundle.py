@@ -114,6 +114,7 @@ def changed_part(bundle, **changes):
         ({"name": np.zeros(5)}, "must hold exactly"),
         ({"images": np.zeros((5, 3, 32, 31), np.uint8)}, r"images must be uint8 \[5, 3, 32, 32\]"),
         ({"images": np.zeros((5, 3, 32, 32), np.float32)}, "not float32"),
+        ({"images": np.zeros((), np.uint8)}, r"images must be uint8 \[0, 3, 32, 32\], not uint8 \[\]"),
         ({"age": np.zeros(4, np.int64)}, r"age must be int64 \[5\], not int64 \[4\]"),
         ({"person_id": np.zeros(5, np.int32)}, "person_id must be int64"),
         ({"age_group": np.array([0, 0, 0, 0, 10])}, "age group is outside 0..9"),
@@ -129,6 +130,13 @@ def test_part_out_of_the_format_is_refused(bundle, changes, message):
 def test_part_that_is_not_safetensors_is_refused(bundle):
     with pytest.raises(InvalidBundleError, match="is not safetensors"):
         unpack(*rehashed(pack(bundle), participant=b"PK\x03\x04 a zip file"))
+
+
+def test_part_with_a_dtype_that_numpy_lacks_is_refused(bundle):
+    header = json.dumps({"test/images": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}}).encode()
+    part = len(header).to_bytes(8, "little") + header + b"\0\0"
+    with pytest.raises(InvalidBundleError, match="is not safetensors"):
+        unpack(*rehashed(pack(bundle), secret=part))
 
 
 def test_counts_that_disagree_with_the_parts_are_refused(bundle):
@@ -190,17 +198,24 @@ def confidence(bundle):
             lambda b: relabelled(b, {"kind": "model", "confidence": confidence(b)}),
             "'model': ages in retain disagree",
         ),
-        (
-            lambda b: relabelled(
-                b,
-                {"kind": "model", "confidence": confidence(b) | {"val": [0.5]}},
-                **{
-                    name: dataclasses.replace(one, age=np.full(len(one), -1))
-                    for name, one in b.splits.items()
-                },
-            ),
-            "no confidence for each image of val",
-        ),
+        *[
+            (
+                lambda b, stated=stated: relabelled(
+                    b,
+                    {"kind": "model", "confidence": stated(b)},
+                    **{
+                        name: dataclasses.replace(one, age=np.full(len(one), -1))
+                        for name, one in b.splits.items()
+                    },
+                ),
+                f"no confidence for each image of {name}",
+            )
+            for stated, name in (
+                (lambda b: confidence(b) | {"val": [0.5]}, "val"),
+                (lambda b: confidence(b) | {"val": 3}, "val"),
+                (lambda _: [0.5], "retain"),
+            )
+        ],
     ],
 )
 def test_labels_that_the_manifest_does_not_state_are_refused(bundle, change, message):

@@ -7,6 +7,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlalchemy.orm import Session
 
@@ -114,4 +115,17 @@ def test_upgrade_interrupted_after_the_first_tables_keeps_them_as_they_were(empt
     assert "is_organizer" not in {column["name"] for column in inspect(empty_engine).get_columns("user")}
     migrations.upgrade(empty_engine)
     assert migrations.is_current(empty_engine)
+    empty_engine.dispose()
+
+
+def test_downgrade_that_would_lose_accounts_is_refused_and_changes_nothing(empty_engine: Engine) -> None:
+    migrations.upgrade(empty_engine)
+    with empty_engine.connect() as connection:
+        config = migrations._config()
+        config.attributes["connection"] = connection
+        with pytest.raises(CommandError, match="Restore the backup of the database"):
+            command.downgrade(config, "0006")
+    assert migrations.is_current(empty_engine)
+    with empty_engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     empty_engine.dispose()

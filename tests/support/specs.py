@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from core.bundle.plan import PARTS, DrawnFaces, Network, Training
 from core.bundle.spec import Board, CompetitionSpec, Logo, Page, PhaseSpec, TaskName
 from core.lifecycle import BoardRule, BoardVisibility
 from core.limits import PhaseLimits
@@ -18,18 +19,30 @@ _titles = st.lists(
 _times = st.datetimes(
     datetime(2000, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC), allow_imaginary=False
 )
-_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | _texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_titles, inner, max_size=3),
-    max_leaves=4,
-)
-_plans = st.dictionaries(_titles, _values, max_size=3)
+_positive = st.integers(1, 2**53)
+_recipes = st.fixed_dictionaries(
+    {},
+    optional={
+        "epochs": _positive,
+        "batch_size": st.integers(2, 2**53),
+        "learning_rate": st.floats(0, exclude_min=True, allow_infinity=False) | st.integers(1, 9),
+        "weight_decay": st.floats(0, allow_infinity=False),
+        "cosine": st.sampled_from(["epoch", "step"]),
+        "class_weights": st.booleans(),
+    },
+).map(lambda said: Training(**said).model_dump(exclude_unset=True))
+_networks = st.fixed_dictionaries(
+    {}, optional={"name": st.just("resnet18"), "width": _positive, "n_classes": st.just(10)}
+).map(lambda said: Network(**said).model_dump(exclude_unset=True))
 _counts = st.none() | st.integers(0, 1_000_000)
-_datasets = _plans.map(lambda plan: {**plan, "kind": "synthetic"})
+_hashes = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)
+_drawn = st.fixed_dictionaries(
+    {"kind": st.just("synthetic")},
+    optional={"n_people": st.integers(35, 2**53), "seed": st.integers(0, 2**53), "n_val_people": _positive},
+).map(lambda said: DrawnFaces(**said).model_dump(exclude_unset=True))
+_bundled = st.tuples(*[_hashes] * len(PARTS)).map(
+    lambda hashes: {"kind": "bundle", **dict(zip(PARTS, hashes, strict=True))}
+)
 _logos = st.sampled_from(
     [
         Logo(media_type="image/png", content=b"\x89PNG\r\n\x1a\n1"),
@@ -73,9 +86,9 @@ def _phases(draw: st.DrawFn, slug: str, boards: list[Board], *, first: bool) -> 
         show_logs=draw(st.booleans()),
         score_decimals=draw(st.none() | st.integers(0, 15)),
         n_models=draw(st.integers(3, 4096)),
-        dataset=draw(_datasets),
-        architecture=draw(_plans),
-        recipe=draw(_plans),
+        dataset=draw(_drawn | _bundled),
+        architecture=draw(_networks),
+        recipe=draw(_recipes),
         task=draw(st.none() | st.builds(TaskName, name=_titles, description=_texts)),
         leaderboard=draw(st.sampled_from(boards) | _boards(None)),
     )

@@ -9,12 +9,13 @@ from pathlib import Path
 import anyio
 import pytest
 import time_machine
-from sqlalchemy import select
+from sqlalchemy import delete, null, select, update
 from sqlalchemy.exc import OperationalError
 
 from core import accounts, db, events, mail, outbox, webhooks
 from core.errors import MailError
-from core.models import Mail, Webhook, WebhookDelivery
+from core.models import Mail, Webhook, WebhookDelivery, utc_now
+from core.settings import get_settings
 from tests.support.competition import make_phase
 from worker import courier, deliveries
 from worker.deliveries import Outcome
@@ -211,3 +212,59 @@ def test_webhook_deleted_while_it_is_called_is_no_error(home: Path, monkeypatch:
     monkeypatch.setattr(deliveries, "send", send)
     assert courier.send_deliveries()
     assert _statuses() == []
+
+
+def test_what_ended_long_ago_is_forgotten_and_what_waits_stays(
+    installation: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LETHE_SENT_KEPT_DAYS", "10")
+    get_settings.cache_clear()
+    now, day = utc_now(), timedelta(days=1)
+    kept = {"waits": (99, None, True), "sent": (99, 9.9, False), "given-up": (9.9, None, False)}
+    gone = {"old-sent": (99, 10.1, False), "old-given-up": (10.1, None, False)}
+    _emit()
+    with db.transaction() as session:
+        hook = session.scalars(select(Webhook)).one()
+        session.execute(delete(WebhookDelivery))
+        for name, (made, sent, waits) in (kept | gone).items():
+            ended = {
+                "created_at": now - made * day,
+                "sent_at": None if sent is None else now - sent * day,
+                "next_attempt_at": now if waits else null(),  # None would be the default: at once
+            }
+            session.add(Mail(to=name, subject="", body="", **ended))
+            session.add(WebhookDelivery(webhook_id=hook.id, event=name, body={}, **ended))
+    assert courier.forget_old() is False
+    with db.reading() as session:
+        assert set(session.scalars(select(Mail.to))) == set(kept)
+        assert set(session.scalars(select(WebhookDelivery.event))) == set(kept)
+    assert courier.forget_old() is False
+
+
+def test_what_is_old_is_forgotten_a_batch_at_a_time(
+    installation: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "_FORGOTTEN_AT_ONCE", 2)
+    long_ago = utc_now() - timedelta(days=31)
+    with db.transaction() as session:
+        ended = {"created_at": long_ago, "sent_at": long_ago, "next_attempt_at": null()}
+        session.add_all(Mail(to=str(at), subject="", body="", **ended) for at in range(5))
+    left = []
+    while courier.forget_old():
+        left.append(len(_rows()))
+    assert (left, len(_rows())) == ([3, 1], 0)
+
+
+def test_run_forgets_what_is_old(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write("ada@example.org")
+    with db.transaction() as session:
+        long_ago = utc_now() - timedelta(days=31)
+        session.execute(update(Mail).values(created_at=long_ago, next_attempt_at=None))
+    stop = threading.Event()
+    thread = threading.Thread(target=courier.run, args=(stop,))
+    thread.start()
+    try:
+        _wait_for(lambda: _rows() == [])
+    finally:
+        stop.set()
+        thread.join(timeout=10)
