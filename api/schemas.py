@@ -96,7 +96,9 @@ class CompetitionDetail(CompetitionAnswer):
     terms: str = Field(description="Markdown; what participants accept when they join.")
     pages: list[PageAnswer]
     image_sha256: str | None = Field(description="Hash of the logo, which is at `/logo`; null: none.")
-    winners: list[dict[str, Any]] = Field(description="As announced.")
+    winners: list[dict[str, Any]] = Field(
+        validation_alias="shown_winners", description="As announced, while results are published."
+    )
 
 
 class CompetitionList(Answer):

@@ -15,10 +15,13 @@ def mark(session: Session, submission_id: UUID, *, name: str, actor: User) -> Su
     """Have a submission stand beside the ranking under a name, for example `fine-tuning`.
 
     Raises:
-        BaselineRefusedError: the phase's own models, or another submission of the phase, have this name.
+        BaselineRefusedError: the phase's own models, or another submission of the phase, have this name; or
+            a rerun has taken its place.
         ResultsPublishedError: the results of the phase are published.
     """
     submission = _find(session, submission_id)
+    if submission.superseded_at is not None:
+        raise BaselineRefusedError("A rerun has taken the place of this submission; name that one.")
     same = select(Submission.id).where(
         Submission.phase_id == submission.phase_id,
         Submission.baseline_name == name,

@@ -160,6 +160,7 @@ def _read_beside(session: Session, phase: Phase, submission_ids: Collection[UUID
             Submission.baseline_name.is_not(None),
             Submission.state == SubmissionState.FINISHED,
             Submission.disqualified_at.is_(None),
+            Submission.superseded_at.is_(None),
             Score.scoring_version.is_distinct_from(phase.rescoring_version),
         )
     )

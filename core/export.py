@@ -103,7 +103,7 @@ def archive(session: Session, phase: Phase) -> Iterator[bytes]:
         StorageError: a stored file is missing or damaged. The archive then ends without its directory.
     """
     found = records(session, phase)
-    whole = leaderboard(session, phase, viewer=_ORGANIZER)
+    whole = leaderboard(session, phase, viewer=_ORGANIZER, anew=True)
     board = {"rows": [asdict(row) for row in whole.rows], "baselines": [asdict(r) for r in whole.baselines]}
     tables = {
         "phase.json": _json(_describe(phase)),

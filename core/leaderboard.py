@@ -40,13 +40,13 @@ _recent: Recent[Leaderboard] = Recent()
 
 
 def leaderboard(
-    session: Session, phase: Phase, *, viewer: Viewer = NOBODY, page: Page | None = None
+    session: Session, phase: Phase, *, viewer: Viewer = NOBODY, page: Page | None = None, anew: bool = False
 ) -> Leaderboard:
     """Return the leaderboard of a phase, or one page of it; see `core.standings` for who ranks where.
 
     Published results are served as they were frozen. A version that a rescoring has not completed is not
     shown at all. The ranks of a page hold for the moment of its reading, which may be as long ago as the
-    setting `board_age_s` says. The whole board is always read anew.
+    setting `board_age_s` says, unless it is to be read `anew`.
 
     Raises:
         InvalidCursorError: the page's cursor is not one of this list's.
@@ -60,7 +60,7 @@ def leaderboard(
         rows = [replace(row, rank=None, tied_with_leader=None) for row in own.rows]
         return Leaderboard(seen, rows, own.baselines, n_teams=own.n_teams, n_waiting=None)
     after, limit = _part(page)
-    if limit is None or phase.results_sha256 is not None:
+    if anew or phase.results_sha256 is not None:
         return _public(session, phase, after, limit)
     # Many look at one board when a phase ends; where to look, and whether one may, is asked every time.
     facts = (phase.id, phase.scoring_version, phase.rescoring_version, phase.board_rule, phase.score_decimals)

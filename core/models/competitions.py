@@ -37,6 +37,11 @@ class Competition(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     phases: Mapped[list["Phase"]] = relationship(back_populates="competition", order_by="Phase.position")
 
+    @property
+    def shown_winners(self) -> list[dict[str, Any]]:
+        """The winners, for as long as results of a phase are published."""
+        return self.winners if any(phase.published_at for phase in self.phases) else []
+
 
 class Organizer(Base):
     """Somebody who runs a competition."""

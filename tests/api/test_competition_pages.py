@@ -14,7 +14,7 @@ from core import announcements, db
 from core.bundle import applying, files
 from core.bundle.spec import CompetitionSpec, Logo, Page
 from core.lifecycle import PhaseState
-from core.models import Competition, Participant, Phase
+from core.models import Competition, Participant, Phase, utc_now
 from tests.support.api import on_both_databases
 
 PAGE = "/competitions/faces"
@@ -55,6 +55,7 @@ def test_page_shows_texts_dates_and_announcements(client, make, olga):
         for subject in ("First", "Second"):
             announcements.make(session, olga.user, stored, subject=subject, body="Some *news*.")
         stored.winners = [{"team": "forgetters", "place": 1, "prize": "a cup", "note": ""}]
+        stored.phases[0].published_at = utc_now()
     page = client.get(PAGE).text
     for words in ("<h3>Hello</h3>", "<em>forget</em>", "Be <strong>fair</strong>.", "up to 3 people"):
         assert words in page

@@ -182,6 +182,15 @@ def test_winners_are_announced_after_publication_and_shown(client, closed, olga)
     page = client.get("/competitions/faces/phases/check/leaderboard").text
     assert "1,000 €" in page
     assert "&lt;b&gt;" in page
+    assert [one["team"] for one in client.get("/api/v1/competitions/faces").json()["winners"]] == [
+        "bob",
+        "ada",
+    ]
+    client.delete(f"{PHASE}/results?reason=a+fault", headers=olga.headers)
+    assert client.get("/api/v1/competitions/faces").json()["winners"] == []
+    assert "1,000 €" not in client.get("/competitions/faces").text
+    _publish(client, olga)
+    assert "1,000 €" in client.get("/competitions/faces").text
     unknown = [{"team": "nobody", "place": 1}]
     assert client.put(address, json=unknown, headers=olga.headers).status_code == 409
     assert client.put(address, json=[], headers=olga.headers).json() == []
