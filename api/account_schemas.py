@@ -36,9 +36,10 @@ class SignInRequest(_Request):
 
 
 class EmailRequest(_Request):
-    """An address to confirm."""
+    """An address to confirm, and the password once more, where the account has one."""
 
     email: str = Field(max_length=254)
+    password: Password = ""
 
 
 class ConfirmationRequest(_Request):

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import accounts, passwords, proofs, sessions, throttle
+from core import accounts, mail, passwords, proofs, sessions, throttle
 from core.db import reading, transaction
 from core.errors import NotAllowedError, WrongPasswordError
 from core.models import User
@@ -72,6 +72,21 @@ def change_password(user: User, session_id: UUID, *, password: str, new_password
     with transaction() as session:
         proofs.set_password(session, _unchanged(session, user), password_hash)
         sessions.end_all(session, user.id, but=session_id)
+
+
+def change_email(user: User, email: str, *, password: str) -> None:
+    """Write to an address, and make it the account's once its reader follows the link.
+
+    Raises:
+        InvalidAccountError: it is no address.
+        RateLimitedError: too many wrong passwords.
+        WrongPasswordError: the account has another one; whose address it is may replace it.
+    """
+    folded = mail.check_address(email)
+    if user.password_hash is not None:
+        verify(user, password)
+    with transaction() as session:
+        proofs.ask_to_confirm(session, user, folded)
 
 
 def verify(user: User, password: str) -> None:

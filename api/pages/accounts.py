@@ -12,7 +12,7 @@ from api.identity import clear_cookie
 from api.pages.entrance import openid_label
 from api.pages.rendering import render
 from api.routing import Router
-from core import deletion, identities, mail, proofs, signing_in, tokens
+from core import deletion, identities, signing_in, tokens
 from core.access import Scope
 from core.db import reading, transaction
 from core.errors import ParticipantError
@@ -44,11 +44,15 @@ def show_account(request: Request, user: CurrentUser, done: str = "") -> Respons
 
 @router.post("/account/email")
 def change_email(
-    request: Request, user: CurrentUser, session: WritingSession, email: Annotated[str, Form(max_length=254)]
+    request: Request,
+    user: CurrentUser,
+    *,
+    email: Annotated[str, Form(max_length=254)],
+    password: Annotated[str, Form(max_length=1024)] = "",
 ) -> Response:
     """Write to another address."""
     try:
-        proofs.ask_to_confirm(session, user, mail.check_address(email))
+        signing_in.change_email(user, email, password=password)
     except ParticipantError as error:
         return _page(request, user, error=error)
     return _done("email")

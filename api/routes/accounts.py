@@ -17,10 +17,10 @@ from api.account_schemas import (
     RegistrationRequest,
     ResetRequest,
 )
-from api.dependencies import ClientAddress, CurrentSession, CurrentUser, ReadingSession, WritingSession
+from api.dependencies import ClientAddress, CurrentSession, CurrentUser, ReadingSession
 from api.identity import clear_cookie
 from api.routing import Router
-from core import accounts, deletion, identities, mail, proofs, signing_in
+from core import accounts, deletion, identities, proofs, signing_in
 from core.errors import (
     EmailTakenError,
     InvalidAccountError,
@@ -54,11 +54,13 @@ def register(wanted: RegistrationRequest, address: ClientAddress) -> AccountAnsw
     "/account/email",
     summary="Give another e-mail address",
     status_code=status.HTTP_202_ACCEPTED,
-    responses=problems.document(NotAuthenticatedError, InvalidAccountError),
+    responses=problems.document(
+        NotAuthenticatedError, WrongPasswordError, InvalidAccountError, RateLimitedError
+    ),
 )
-def change_email(wanted: EmailRequest, user: CurrentUser, session: WritingSession) -> Response:
+def change_email(wanted: EmailRequest, user: CurrentUser) -> Response:
     """Write to an address; it is the account's once its reader follows the link."""
-    proofs.ask_to_confirm(session, user, mail.check_address(wanted.email))
+    signing_in.change_email(user, wanted.email, password=wanted.password)
     return Response(status_code=status.HTTP_202_ACCEPTED)
 
 

@@ -174,12 +174,15 @@ def test_password_and_address_are_changed_on_the_page(client, ann):
     done = submit(client, "/account/password", csrf_token=ann, password=PASSWORD, new_password=NEW)
     assert done.headers["location"] == "/account?done=password"
     assert submit(client, "/account/email", csrf_token=ann, email="x").status_code == 422
-    sent = submit(client, "/account/email", csrf_token=ann, email="ann@example.org")
+    address = {"csrf_token": ann, "email": "ann@example.org"}
+    for without in ({}, {"password": PASSWORD}):  # that was the old one
+        assert submit(client, "/account/email", **address, **without).status_code == 401
+    sent = submit(client, "/account/email", **address, password=NEW)
     assert "A link is on its way" in client.get(sent.headers["location"]).text
 
 
 def test_link_in_a_mail_confirms_only_when_the_button_is_pressed(client, ann):
-    submit(client, "/account/email", csrf_token=ann, email="ann@example.org")
+    submit(client, "/account/email", csrf_token=ann, email="ann@example.org", password=PASSWORD)
     link = newest_link()
     for _ in range(2):  # a program that looks at links
         page = client.get(link)

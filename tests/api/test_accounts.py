@@ -310,7 +310,9 @@ def test_hashing_holds_no_transaction(client, monkeypatch):
 def test_new_password_ends_what_another_browser_asked_to_confirm(client, database, way):
     confirmed(client, "ada", "ada@example.org")
     thief = sign_in(client, "ada")
-    client.post(f"{ACCOUNT}/email", json={"email": "thief@example.net"}, headers=thief.headers)
+    client.post(
+        f"{ACCOUNT}/email", json={"email": "thief@example.net", "password": PASSWORD}, headers=thief.headers
+    )
     theirs = mailed_token()
     if way == "reset":
         client.cookies.clear()
@@ -330,7 +332,11 @@ def test_address_that_an_account_had_before_is_told_of_the_new_one(client):
     confirmed(client, "ada", "ada@example.org")
     browser = sign_in(client, "ada")
     for _ in range(2):  # the same address again is no news
-        client.post(f"{ACCOUNT}/email", json={"email": "new@example.org"}, headers=browser.headers)
+        client.post(
+            f"{ACCOUNT}/email",
+            json={"email": "new@example.org", "password": PASSWORD},
+            headers=browser.headers,
+        )
         token = mailed_token()
         assert client.post(
             f"{ACCOUNT}/confirmation", json={"token": token}, headers=browser.headers
@@ -345,7 +351,9 @@ def test_confirmations_asked_for_by_others_keep_no_reset_from_the_owner(client):
     register(client, "eve")
     eve = sign_in(client, "eve")
     for _ in range(6):
-        client.post(f"{ACCOUNT}/email", json={"email": "ada@example.org"}, headers=eve.headers)
+        client.post(
+            f"{ACCOUNT}/email", json={"email": "ada@example.org", "password": PASSWORD}, headers=eve.headers
+        )
     client.cookies.clear()
     client.post(f"{ACCOUNT}/reset-request", json={"login": "ada"})
     assert (mails()[-1].to, mails()[-1].subject) == ("ada@example.org", "A new password")
