@@ -95,6 +95,6 @@ def test_label_refused_says_why_and_writes_nothing(
 
 
 def test_commands_start_without_what_only_datasets_need() -> None:
-    loaded = "import sys, cli.main; print({'torch', 'PIL', 'faces', 'training'} & set(sys.modules))"
+    loaded = "import sys, cli.main; print({'torch', 'PIL', 'faces.importers', 'training'} & set(sys.modules))"
     ended = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
     assert ended.stdout == "set()\n"
