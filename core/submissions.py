@@ -169,9 +169,13 @@ def cancel(session: Session, submission_id: UUID, *, actor: User, reason: str = 
     """End a submission that is not scored yet, as its team or an organizer wishes; it does not count.
 
     Raises:
-        CancellationRefusedError: it has ended, or all of its runs have.
+        CancellationRefusedError: it has ended, or all of its runs have; or it is an organizer's rerun, which
+            a team cannot keep from taking place.
     """
     submission = lock(session, submission_id)
+    competition_id = submission.phase.competition_id
+    if submission.rerun_of_id is not None and not access.is_organizer(session, actor, competition_id):
+        raise CancellationRefusedError("Organizers run this submission again; only they can cancel that.")
     if submission.state not in _CANCELLABLE:
         raise CancellationRefusedError(f"It is too late: the submission is {submission.state}.")
     before = submission.state
@@ -182,7 +186,7 @@ def cancel(session: Session, submission_id: UUID, *, actor: User, reason: str = 
             session,
             actor=actor,
             action="submission.cancel",
-            competition_id=submission.phase.competition_id,
+            competition_id=competition_id,
             target=f"submission {submission_id}",
             reason=reason,
             before={"state": before},

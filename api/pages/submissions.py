@@ -132,6 +132,7 @@ def _page(
     phase = submission.phase
     is_member = access.is_member(session, viewer.user_id, submission.team_id)
     ended = submission.state in ENDED
+    may_end = submission.rerun_of_id is None or viewer.is_organizer
     standing = submission.superseded_at is None and submission.disqualified_at is None
     return render(
         request,
@@ -142,7 +143,7 @@ def _page(
         phase=phase,
         competition=phase.competition,
         ended=ended,
-        may_cancel=not ended and submission.state is not SubmissionState.SCORING,
+        may_cancel=may_end and not ended and submission.state is not SubmissionState.SCORING,
         may_select=is_member
         and standing
         and submission.state is SubmissionState.FINISHED

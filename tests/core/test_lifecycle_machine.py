@@ -27,7 +27,7 @@ from core.errors import (
     SelectionRefusedError,
 )
 from core.lifecycle import ENDED, PhaseState, SubmissionState, Verdict
-from core.models import Phase, Score, Submission
+from core.models import Phase, Score, Submission, User
 from core.submissions import RunResult, Upload
 from tests.support.competition import HONEST, numbers
 from tests.support.rules import make_user
@@ -98,6 +98,9 @@ class Machine(RuleBasedStateMachine):
         self.now = OPENS
         self.models: list[Model] = []
         self.user = make_user("ann")
+        with db.transaction() as session:
+            self.organizer = session.get_one(User, make_user("olga").id)
+            self.organizer.is_admin = True
         shared = {"n_models": N_MODELS, "dataset": {"kind": "synthetic"}}
         limited = {"per_day": PER_DAY, "total": TOTAL, "concurrent": CONCURRENT}
         following = {"start": CLOSES, "auto_migrate_to_this_phase": True, "max_selected": MOST_SELECTED}
@@ -222,15 +225,17 @@ class Machine(RuleBasedStateMachine):
         if model.state not in ENDED:
             model.end(SubmissionState.FAILED, Verdict.PLATFORM_ERROR)
 
-    @rule(index=st.integers(0, 30))
-    def cancel(self, index: int) -> None:
+    @rule(index=st.integers(0, 30), organizes=st.booleans())
+    def cancel(self, index: int, organizes: bool) -> None:
         model = self._pick(index)
         if model is None:
             return
-        legal = model.state in {SubmissionState.QUEUED, SubmissionState.RUNNING}
+        under_way = model.state in {SubmissionState.QUEUED, SubmissionState.RUNNING}
+        legal = under_way and (organizes or model.rerun_of is None)
+        actor = self.organizer if organizes else self.user
         try:
             with db.transaction() as session:
-                submissions.cancel(session, model.id, actor=self.user)
+                submissions.cancel(session, model.id, actor=actor)
         except CancellationRefusedError:
             assert not legal
             return

@@ -10,7 +10,7 @@ from core import baselines, db, reruns, shards, submissions
 from core.errors import CancellationRefusedError, IllegalTransitionError, LeaseLostError, RerunRefusedError
 from core.leaderboard import leaderboard
 from core.lifecycle import PhaseState, SubmissionState, Verdict
-from core.models import AuditEvent, Organizer, Phase, Shard, Submission
+from core.models import AuditEvent, Organizer, Phase, Shard, Submission, User
 from tests.support.rules import at_once, fetch, finish, finished, make_phases, make_user, run, upload
 
 pytestmark = pytest.mark.usefixtures("home", "sent")
@@ -27,6 +27,13 @@ def _cancel(submission_id: UUID, name: str = "ann") -> None:
     user = make_user(name)
     with db.transaction() as session:
         submissions.cancel(session, submission_id, actor=user)
+
+
+def _cancel_as_organizer(submission_id: UUID) -> None:
+    with db.transaction() as session:
+        admin = session.get_one(User, make_user("olga").id)
+        admin.is_admin = True
+        submissions.cancel(session, submission_id, actor=admin)
 
 
 def _audited() -> list[str]:
@@ -60,7 +67,7 @@ def test_rerun_that_fails_by_its_own_fault_counts_too() -> None:
     assert fetch(old.id).superseded_at is not None
 
 
-@pytest.mark.parametrize("end", [lambda one: run(one, Verdict.PLATFORM_ERROR), _cancel])
+@pytest.mark.parametrize("end", [lambda one: run(one, Verdict.PLATFORM_ERROR), _cancel_as_organizer])
 def test_rerun_that_the_platform_failed_at_or_was_cancelled_changes_nothing(
     end: Callable[[UUID], None],
 ) -> None:
@@ -70,6 +77,14 @@ def test_rerun_that_the_platform_failed_at_or_was_cancelled_changes_nothing(
     assert fetch(old.id).superseded_at is None
     assert upload("ann").id == old.id
     _rerun(old.id)
+
+
+def test_team_cannot_keep_a_rerun_from_taking_place() -> None:
+    make_phases()
+    again = _rerun(finished("ann").id)
+    with pytest.raises(CancellationRefusedError, match="only they"):
+        _cancel(again.id)
+    assert fetch(again.id).state is SubmissionState.QUEUED
 
 
 def test_rerun_of_a_platform_error_is_the_answer_for_its_bytes_at_once() -> None:
