@@ -13,11 +13,10 @@ from api.authorization import CurrentAccess
 from core import intake
 from core.db import reading, transaction
 from core.errors import InvalidCompetitionError, InvalidSubmissionError
-from core.intake import Announced
+from core.intake import Announced, Upload
 from core.limits import limits_of
 from core.models import Competition, Phase, Submission, Team, User
 from core.settings import get_settings
-from core.submissions import Upload
 from core.visibility import Viewer
 
 ClientAddress = Annotated[str, Depends(limiting.address_of)]

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
 from core.errors import InvalidSubmissionError, UploadTooLargeError
-from core.submissions import Upload
+from core.intake import Upload
 
 FIELD = "file"
 _FORM_OVERHEAD_BYTES = 64 * 2**10

@@ -29,11 +29,11 @@ import migrations
 from benchmarks.figure import Figure, measure
 from core import accounts, competitions, db, submissions
 from core.competitions import CompetitionSpec, PhaseSpec
+from core.intake import Upload
 from core.lifecycle import PhaseState, Verdict
 from core.models import Shard
 from core.programs import ENTRY_FILE, Program
 from core.settings import get_settings
-from core.submissions import Upload
 from faces.bundle import pack
 from faces.synthetic import SyntheticFaces, render
 from submissions_sandbox.architectures import Architecture, build

@@ -17,6 +17,15 @@ FORM_OVERHEAD_BYTES = 4096
 
 
 @dataclass(frozen=True)
+class Upload:
+    """What a participant sent; `key` is what their client calls it, to be able to repeat it."""
+
+    filename: str
+    file: BinaryIO
+    key: str | None = None
+
+
+@dataclass(frozen=True)
 class Announced:
     """The head of an upload.
 
@@ -52,14 +61,14 @@ def check_open(session: Session, phase: Phase, user: User, key: str | None) -> N
         competitions.check_open(phase)
 
 
-def look_into(phase: Phase, filename: str, file: BinaryIO) -> tuple[str, ...]:
+def look_into(phase: Phase, upload: Upload) -> tuple[str, ...]:
     """Look into a file that was uploaded, without running any of it; return what its owner should know.
 
     Raises:
         UploadTooLargeError: the file is over the phase's cap.
         InvalidSubmissionError: the file cannot work; the message says why.
     """
-    n_bytes = file.seek(0, os.SEEK_END)
+    n_bytes = upload.file.seek(0, os.SEEK_END)
     cap_bytes = limits_of(phase).upload_bytes
     if n_bytes > cap_bytes:
         raise UploadTooLargeError(f"The file is over the phase's cap of {cap_bytes:,} bytes.")
@@ -67,7 +76,7 @@ def look_into(phase: Phase, filename: str, file: BinaryIO) -> tuple[str, ...]:
         raise UploadTooLargeError(
             f"No submission of more than {programs.MAX_UPLOAD_BYTES:,} bytes can be read."
         )
-    return programs.check(filename, file)
+    return programs.check(upload.filename, upload.file)
 
 
 def _may_be_there(session: Session, phase: Phase, part: Participant, announced: Announced) -> bool:

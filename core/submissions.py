@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass
-from typing import BinaryIO
 from uuid import UUID
 
 from sqlalchemy import select
@@ -24,21 +23,13 @@ from core import (
 )
 from core.errors import CancellationRefusedError, NotFoundError
 from core.inert import storable
+from core.intake import Upload
 from core.lifecycle import ENDED, SubmissionState, Verdict, check_transition
 from core.models import IdempotencyKey, Phase, Run, Score, Shard, Submission, User, Work, utc_now
 from core.storage import storage
 
 _MAX_MESSAGE_CHARACTERS = 4000
 _CANCELLABLE = frozenset({SubmissionState.UPLOADED, SubmissionState.QUEUED, SubmissionState.RUNNING})
-
-
-@dataclass(frozen=True)
-class Upload:
-    """What a participant sent; `key` is what their client calls it, to be able to repeat it."""
-
-    filename: str
-    file: BinaryIO
-    key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +76,7 @@ def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receip
         QuotaExceededError: the team has none left of one of its quotas.
     """
     intake.check_open(session, phase, user, upload.key)
-    warnings = intake.look_into(phase, upload.filename, upload.file)
+    warnings = intake.look_into(phase, upload)
     source_sha256 = storage().put(upload.file)
     # Who migrates the submissions of a phase that has closed waits for this upload, or comes first.
     phase = competitions.hold(session, phase.id)

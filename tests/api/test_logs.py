@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 from cli.main import app
 from core import db, submissions
 from core.competitions import find_phase
+from core.intake import Upload
 from core.lifecycle import Verdict
-from core.submissions import Upload
 from tests.support.api import run_all
 from tests.support.competition import HONEST
 from tests.support.serving import served

@@ -26,9 +26,10 @@ from core.errors import (
     RerunRefusedError,
     SelectionRefusedError,
 )
+from core.intake import Upload
 from core.lifecycle import ENDED, PhaseState, SubmissionState, Verdict
 from core.models import Phase, Score, Submission, User
-from core.submissions import RunResult, Upload
+from core.submissions import RunResult
 from tests.support.competition import HONEST, numbers
 from tests.support.rules import make_user
 

@@ -14,9 +14,9 @@ from sqlalchemy import event, select
 from core import advancing, competitions, db, phases, reruns, submissions
 from core.bundle.spec import PhaseSpec
 from core.errors import MigrationRefusedError, PhaseClosedError
+from core.intake import Upload
 from core.lifecycle import BoardRule, ParticipantState, PhaseState, SubmissionState, Verdict
 from core.models import AuditEvent, Participant, Phase, Submission, utc_now
-from core.submissions import Upload
 from tests.support.competition import HONEST
 from tests.support.rules import (
     CLOSES,

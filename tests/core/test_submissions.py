@@ -17,10 +17,11 @@ from core.errors import (
     PhaseClosedError,
     UploadTooLargeError,
 )
+from core.intake import Upload
 from core.lifecycle import SubmissionState, Verdict, check_transition
 from core.models import Participant, Phase, Run, Score, Shard, Submission, User, Work, utc_now
 from core.storage import storage
-from core.submissions import RunResult, Upload
+from core.submissions import RunResult
 from tests.support.competition import HONEST, make_phase, make_submission, numbers, read_submission
 from tests.support.rules import make_user
 

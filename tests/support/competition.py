@@ -8,9 +8,10 @@ from sqlalchemy import update
 
 from core import accounts, competitions, db, submissions
 from core.competitions import CompetitionSpec, PhaseSpec
+from core.intake import Upload
 from core.lifecycle import PhaseState, Verdict
 from core.models import Phase, Score, Shard, Submission
-from core.submissions import RunResult, Upload
+from core.submissions import RunResult
 
 HONEST = b"def unlearning(net, retain, forget, val):\n    return net\n"
 

@@ -10,9 +10,10 @@ from sqlalchemy import select
 
 from core import accounts, competitions, db, submissions, teams
 from core.bundle.spec import CompetitionSpec
+from core.intake import Upload
 from core.lifecycle import PhaseState, Verdict
 from core.models import Competition, Participant, Phase, Score, Submission, User
-from core.submissions import RunResult, Upload
+from core.submissions import RunResult
 from tests.support.competition import HONEST, numbers
 
 OPENS = datetime(2023, 7, 1, tzinfo=UTC)
