@@ -35,6 +35,7 @@ from core.errors import (
     NotFoundError,
     RerunRefusedError,
 )
+from core.models import Phase
 from core.quotas import Quotas
 from core.submission_search import Found
 
@@ -91,12 +92,17 @@ def restore_submission(
     status_code=status.HTTP_202_ACCEPTED,
 )
 def rerun_phase(
-    phase: NamedPhase, wanted: BulkRerunRequest, user: CurrentUser, session: WritingSession
+    phase: NamedPhase,
+    wanted: BulkRerunRequest,
+    user: CurrentUser,
+    session: WritingSession,
+    response: Response,
 ) -> BulkRerunAnswer:
     """Run all submissions of a phase again, or those that a filter picks out.
 
     What has not ended, is run again already, has been, or was cancelled, is skipped.
     """
+    response.headers["Location"] = _list_of(phase)
     made = bulk_reruns.rerun_all(session, phase, wanted.filter(), actor=user, reason=wanted.reason)
     return BulkRerunAnswer.model_validate(made)
 
@@ -108,9 +114,14 @@ def rerun_phase(
     responses=problems.document(MigrationRefusedError),
 )
 def migrate_submissions(
-    phase: NamedPhase, wanted: MigrationRequest, user: CurrentUser, session: WritingSession
+    phase: NamedPhase,
+    wanted: MigrationRequest,
+    user: CurrentUser,
+    session: WritingSession,
+    response: Response,
 ) -> MigrationAnswer:
     """Run submissions of an earlier phase here too: those named, or what all teams selected there."""
+    response.headers["Location"] = _list_of(phase)
     taken = advancing.migrate(session, phase, wanted.submissions, actor=user)
     return MigrationAnswer(submissions=[one.id for one in taken])
 
@@ -156,3 +167,8 @@ def show_dataset(phase: NamedPhase) -> DatasetAnswer:
 def _answer(session: Session, submission_id: UUID) -> FoundSubmission:
     found = submissions.find(session, submission_id)
     return FoundSubmission.of(Found(found, scores.find_score(session, found)))
+
+
+def _list_of(phase: Phase) -> str:
+    """Return where organizers follow all submissions of a phase."""
+    return f"/api/v1/competitions/{phase.competition.slug}/submissions?phase={phase.slug}"

@@ -34,6 +34,7 @@ def join_competition(
     part = teams.join(session, competition, user, accepts_terms=wish.accept_terms)
     if part.state is part.state.PENDING:
         response.status_code = status.HTTP_202_ACCEPTED
+        response.headers["Location"] = f"/api/v1/competitions/{competition.slug}/participants/me"
     return ParticipantAnswer.of(competition.slug, part, teams.roster(session, part.team))
 
 

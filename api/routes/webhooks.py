@@ -26,6 +26,7 @@ from core.errors import (
     NotFoundError,
     WebhookOffError,
 )
+from core.models import Competition
 
 router = Router(
     prefix="/competitions/{competition}/webhooks",
@@ -89,10 +90,15 @@ def delete_webhook(
     responses=problems.document(WebhookOffError),
 )
 def try_webhook(
-    competition: NamedCompetition, webhook_id: UUID, user: CurrentUser, session: WritingSession
+    competition: NamedCompetition,
+    webhook_id: UUID,
+    user: CurrentUser,
+    session: WritingSession,
+    response: Response,
 ) -> DeliveryAnswer:
     """Have the event `webhook.test` delivered, which means nothing."""
     webhook = webhooks.find(session, competition.id, webhook_id, lock=True)
+    response.headers["Location"] = _deliveries_of(competition, webhook_id)
     return DeliveryAnswer.of(webhooks.send_test(session, user, webhook))
 
 
@@ -128,7 +134,13 @@ def redeliver(
     delivery_id: UUID,
     user: CurrentUser,
     session: WritingSession,
+    response: Response,
 ) -> DeliveryAnswer:
     """Send a delivery again, whether it arrived or was given up, under the id that it had."""
     webhook = webhooks.find(session, competition.id, webhook_id, lock=True)
+    response.headers["Location"] = _deliveries_of(competition, webhook_id)
     return DeliveryAnswer.of(webhooks.redeliver(session, user, webhook, delivery_id))
+
+
+def _deliveries_of(competition: Competition, webhook_id: UUID) -> str:
+    return f"/api/v1/competitions/{competition.slug}/webhooks/{webhook_id}/deliveries"

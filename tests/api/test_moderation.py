@@ -107,6 +107,8 @@ def test_whole_phase_or_what_a_filter_picks_runs_again(
     cancelled = _upload(client, ada)
     client.post(f"/api/v1/submissions/{cancelled}/cancel", headers=ada.headers)
     answer = client.post(f"{PHASE}/rerun", headers=oscar.headers, json={"team": "BOB"})
+    followed = client.get(answer.headers["location"], headers=oscar.headers).json()["submissions"]
+    assert {one["phase"] for one in followed} == {"check"}
     assert (answer.status_code, answer.json()) == (202, {"started": 1, "skipped": 0})
     assert _only_event().target == f"submission {picked.id}"
     answer = client.post(f"{PHASE}/rerun", headers=oscar.headers, json={"reason": "all"})
@@ -123,7 +125,9 @@ def test_chosen_submissions_go_to_a_later_phase(
     wanted = {"submissions": [str(one.id)]}
     answer = client.post(f"{HIDDEN}/migrate", headers=oscar.headers, json=wanted)
     assert answer.status_code == 202
+    followed = client.get(answer.headers["location"], headers=oscar.headers).json()["submissions"]
     (taken,) = answer.json()["submissions"]
+    assert [one["id"] for one in followed] == [taken]
     event = _only_event()
     assert (event.action, event.after) == ("phase.migrate", {"submissions": [taken]})
     first = client.post(f"{PHASE}/migrate", headers=oscar.headers, json=wanted)

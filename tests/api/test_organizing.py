@@ -290,6 +290,7 @@ def test_webhook_shows_its_secret_once(client: TestClient, oscar: Somebody) -> N
     assert change.json()["events"] == ["phase.closed"]
     tried = client.post(f"{address}/test", headers=oscar.headers)
     assert (tried.status_code, tried.json()["state"]) == (202, "waiting")
+    assert tried.headers["location"] == f"{address}/deliveries"
     deliveries = client.get(f"{address}/deliveries", headers=oscar.headers).json()["deliveries"]
     assert [one["event"] for one in deliveries] == ["webhook.test"]
     again = f"{address}/deliveries/{deliveries[0]['id']}/redeliver"

@@ -56,6 +56,7 @@ def test_references_are_asked_for_and_followed(client, broken, olga):
     for _ in range(2):
         response = client.post(REFERENCES, headers=olga.headers)
         assert response.status_code == 202
+        assert response.headers["location"] == response.request.url.path
         assert response.json() == before | {"state": "preparing", "problem": "", "time_left_s": 17.5}
     assert response.json() == client.get(REFERENCES, headers=olga.headers).json()
     assert queue.length(queue.RUNS_QUEUE) == waiting + 5

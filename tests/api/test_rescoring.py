@@ -49,6 +49,7 @@ def test_rescoring_is_asked_for_and_followed(client, competition, ada, olga):
     for _ in range(2):
         response = rescore(client, olga)
         assert response.status_code == 202
+        assert response.headers["location"] == response.request.url.path
         assert response.json() == {
             "competition": "faces",
             "phase": "check",

@@ -64,6 +64,7 @@ def test_joining_where_organizers_approve_is_pending(client, competition, ada):
     change(approves_participants=True)
     joined = client.post(f"{FACES}/participants", json={}, headers=ada.headers)
     assert (joined.status_code, joined.json()["state"]) == (202, "pending")
+    assert joined.headers["location"].endswith("/participants/me")
     assert client.get(f"{FACES}/teams").json() == {"teams": []}
     upload = client.post(f"{PHASE}/submissions", files={"file": ("s.py", HONEST)}, headers=ada.headers)
     assert_problem(upload, 403, "not-participant", "let you in first")
