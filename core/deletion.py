@@ -72,7 +72,7 @@ def _leave_teams(session: Session, user_id: UUID, alias: str) -> None:
         select(Participant).where(Participant.user_id == user_id).order_by(Participant.team_id)
     )
     for part in parts:
-        team = teams.lock(session, part.team_id)
+        team = teams.lock_own(session, part)  # somebody may have put them into another one meanwhile
         if teams.count_members(session, team.id) > 1:
             session.delete(part)
             teams.settle_captain(session, team)
