@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import select
 
-from core import db, deletion, invitations, passwords, teams
-from core.errors import NotAuthenticatedError
-from core.models import Base, Submission, User
+from core import db, deletion, invitations, organizers, passwords, teams
+from core.errors import LastOrganizerError, NotAuthenticatedError
+from core.models import Base, Organizer, Submission, User
 from tests.support.rules import competition, join, make_phases, make_user, upload, within
 
 pytestmark = pytest.mark.usefixtures("home", "sent")
@@ -98,3 +98,37 @@ def test_team_of_one_that_a_member_is_put_into_meanwhile_loses_the_name_too(
     results = within(monkeypatch, (teams, "_new_solo_team"), remove, lambda: _delete(owner))
     assert results == [None, None]
     assert "secretname" not in _everything()
+
+
+def _organize(*names: str) -> None:
+    with db.transaction() as session:
+        for name in names:
+            organizers.add(session, None, competition(session), name)
+
+
+@on_both_databases
+def test_last_organizer_of_a_competition_cannot_delete_the_account() -> None:
+    make_phases()
+    ann, bob = _make_owner("ann"), _make_owner("bob")
+    _organize("ann", "bob")
+    _delete(ann)
+    with pytest.raises(LastOrganizerError, match="last organizer of Demo; make somebody else one"):
+        _delete(bob)
+    make_user("cyd")
+    _organize("cyd")
+    _delete(bob)
+
+
+@on_both_databases
+def test_of_two_organizers_who_delete_their_accounts_at_once_one_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_phases()
+    owners = [_make_owner(name) for name in ("ann", "bob")]
+    _organize("ann", "bob")
+    results = within(
+        monkeypatch, (deletion, "_anonymise"), lambda: _delete(owners[0]), lambda: _delete(owners[1])
+    )
+    assert [type(one) for one in results] == [type(None), LastOrganizerError]
+    with db.reading() as session:
+        assert len(session.scalars(select(Organizer)).all()) == 1
