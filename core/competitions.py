@@ -109,6 +109,17 @@ def has_closed(phase: Phase, now: datetime) -> bool:
     return now >= phase.closes_at or phase.closed_noted_at == phase.closes_at
 
 
+def keep(session: Session, competition: Competition) -> None:
+    """Let nobody delete a competition until the end of the transaction; lock or hold its phases before.
+
+    Raises:
+        NotFoundError: it was deleted meanwhile.
+    """
+    kept = select(Competition.id).where(Competition.id == competition.id)
+    if session.scalar(kept.with_for_update(read=True, key_share=True)) is None:
+        raise NotFoundError(f"{competition.title} is not there any more: it was deleted.")
+
+
 def hold(session: Session, phase_id: UUID) -> Phase:
     """Return a phase, with its competition, that nobody locks until the end of the transaction.
 

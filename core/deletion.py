@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from core import signing_in, teams
+from core import organizers, signing_in, teams
 from core.db import transaction
 from core.errors import LastAdminError
 from core.models import (
@@ -36,6 +36,7 @@ def delete_account(user: User, *, password: str) -> None:
         WrongPasswordError: the password is another.
         NotAllowedError: the account has none yet.
         LastAdminError: nobody else could administer the platform.
+        LastOrganizerError: nobody else would run a competition.
     """
     signing_in.verify(user, password)
     with transaction() as session:
@@ -46,6 +47,7 @@ def delete_account(user: User, *, password: str) -> None:
         account = locked[user.id]
         if account.is_admin and len(locked) == 1:
             raise LastAdminError("You are the only admin. Make somebody else one first.")
+        organizers.check_may_go(session, account)
         _anonymise(session, account)
 
 
@@ -72,7 +74,7 @@ def _leave_teams(session: Session, user_id: UUID, alias: str) -> None:
         select(Participant).where(Participant.user_id == user_id).order_by(Participant.team_id)
     )
     for part in parts:
-        team = teams.lock(session, part.team_id)
+        team = teams.lock_own(session, part)  # somebody may have put them into another one meanwhile
         if teams.count_members(session, team.id) > 1:
             session.delete(part)
             teams.settle_captain(session, team)

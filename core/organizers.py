@@ -70,6 +70,21 @@ def remove(session: Session, actor: User, competition: Competition, user_id: UUI
     )
 
 
+def check_may_go(session: Session, user: User) -> None:
+    """Find that each competition that somebody runs has another organizer, and let nobody else go meanwhile.
+
+    Raises:
+        LastOrganizerError: one has not.
+    """
+    runs = select(Organizer.competition_id).where(Organizer.user_id == user.id)
+    theirs = select(Competition).where(Competition.id.in_(runs)).order_by(Competition.id)
+    for competition in session.scalars(theirs.with_for_update(key_share=True)).all():
+        if [one.user_id for one in list_all(session, competition)] == [user.id]:
+            raise LastOrganizerError(
+                f"You are the last organizer of {competition.title}; make somebody else one first."
+            )
+
+
 def list_users(session: Session, page: Page, *, name: str = "", admins_only: bool = False) -> Listed[User]:
     """Return accounts that are not deleted and whose name holds these letters, newest first."""
     query = select(User).where(User.deleted_at.is_(None))

@@ -81,8 +81,8 @@ def accept(session: Session, phase: Phase, user: User, upload: Upload) -> Receip
     # Who migrates the submissions of a phase that has closed waits for this upload, or comes first.
     phase = competitions.hold(session, phase.id)
     intake.check_open(session, phase, user, upload.key)
-    user = access.hold(session, user)
-    team = teams.lock_own(session, teams.admit(session, phase.competition, user))
+    part = teams.admit(session, phase.competition, user)
+    user, team = part.user, teams.lock_own(session, part)
     sent = repeats.fingerprint(phase, source_sha256)
     known = repeats.find(session, user, upload.key, sent)
     if known is not None:

@@ -8,7 +8,7 @@ from sqlalchemy import Select, exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
-from core import access, audit, names, quotas
+from core import access, audit, competitions, names, quotas
 from core.errors import (
     NotAllowedError,
     NotFoundError,
@@ -39,7 +39,9 @@ def admit(session: Session, competition: Competition, user: User) -> Participant
 
     Raises:
         NotParticipantError: there are terms to accept first, an organizer has to approve, or there is a ban.
+        NotAuthenticatedError, NotFoundError: the account, or the competition, was deleted meanwhile.
     """
+    user = access.hold(session, user)
     return find_admitted(session, competition, user) or enter(session, competition, user)
 
 
@@ -62,7 +64,7 @@ def join(session: Session, competition: Competition, user: User, *, accepts_term
 
     Raises:
         TermsNotAcceptedError: the competition has terms.
-        NotAuthenticatedError: the account was deleted meanwhile.
+        NotAuthenticatedError, NotFoundError: the account, or the competition, was deleted meanwhile.
     """
     if competition.terms and not accepts_terms:
         raise TermsNotAcceptedError(f"Read the terms of {competition.title}, and accept them to take part.")
@@ -70,10 +72,11 @@ def join(session: Session, competition: Competition, user: User, *, accepts_term
 
 
 def enter(session: Session, competition: Competition, user: User) -> Participant:
-    """Make somebody a participant, in a team of one; who is one already stays as they are."""
+    """Make somebody a participant, in a team of one, who is none yet, if the competition is still there."""
     earlier = access.find_participant(session, user.id, competition.id)
     if earlier is not None:
         return earlier
+    competitions.keep(session, competition)
     state = ParticipantState.PENDING if competition.approves_participants else ParticipantState.APPROVED
     try:
         with session.begin_nested():
@@ -105,9 +108,12 @@ def _new_solo_team(session: Session, competition_id: UUID, user: User) -> Team:
 
 
 def lock(session: Session, team_id: UUID) -> Team:
-    """Return a team that nobody else changes, or submits for, until the end of the transaction."""
+    """Return a team that nobody else changes, or submits for; raise `NotFoundError` if there is none."""
     locked = select(Team).where(Team.id == team_id).with_for_update()
-    return session.scalars(locked.execution_options(populate_existing=True)).one()
+    team = session.scalar(locked.execution_options(populate_existing=True))
+    if team is None:
+        raise NotFoundError(f"There is no team {team_id}.")
+    return team
 
 
 def lock_owner(session: Session, submission_id: UUID) -> Team:
@@ -122,21 +128,23 @@ def lock_own(session: Session, part: Participant) -> Team:
 
 def _lock_current(session: Session, which: Select[UUID]) -> Team:
     """Return the team whose id a query finds, and still finds once the team is locked."""
-    team = lock(session, session.execute(which).scalar_one())
-    while (team_id := session.execute(which).scalar_one()) != team.id:  # they merged while this waited
+    while (team_id := session.scalar(which)) is not None:
         team = lock(session, team_id)
-    return team
+        if session.scalar(which) == team_id:  # they did not merge while this waited
+            return team
+    raise NotFoundError("They take part no longer: their account was deleted.")
 
 
 def lock_as_captain(session: Session, team_id: UUID, user: User, competition: Competition) -> Team:
     """Return a team, locked, that this user leads and may change now.
 
     Raises:
+        NotAuthenticatedError: the account was deleted meanwhile.
         NotParticipantError: the user may not take part.
         NotAllowedError: somebody else is the captain.
         TeamRefusedError: the deadline for changes is over.
     """
-    find_admitted(session, competition, user)
+    find_admitted(session, competition, access.hold(session, user))
     team = lock(session, team_id)
     if team.captain_id != user.id:
         raise NotAllowedError("Only the captain of the team may do this.")

@@ -25,6 +25,7 @@ from core.errors import (
     EmailTakenError,
     InvalidAccountError,
     LastAdminError,
+    LastOrganizerError,
     LastSignInError,
     NameTakenError,
     NotAllowedError,
@@ -140,7 +141,12 @@ def unlink_identity(identity_id: UUID, session_id: CurrentSession, user: Current
     summary="Delete the account",
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problems.document(
-        NotAuthenticatedError, WrongPasswordError, NotAllowedError, LastAdminError, RateLimitedError
+        NotAuthenticatedError,
+        WrongPasswordError,
+        NotAllowedError,
+        LastAdminError,
+        LastOrganizerError,
+        RateLimitedError,
     ),
 )
 def delete_account(wanted: DeletionRequest, user: CurrentUser, response: Response) -> None:

@@ -139,7 +139,10 @@ def delete_competition(session: Session, competition_id: UUID, *, actor: User) -
     competition = _lock(session, competition_id)
     _remove_phases(session, competition.phases)
     here = competition.id
+    # After its phases, as uploads do: now those who enter it wait, and then find it gone. Then its teams.
+    session.execute(select(Competition.id).where(Competition.id == here).with_for_update())
     teams = select(Team.id).where(Team.competition_id == here)
+    session.execute(teams.order_by(Team.id).with_for_update())
     webhooks = select(Webhook.id).where(Webhook.competition_id == here)
     session.execute(delete(Invitation).where(Invitation.team_id.in_(teams)))
     session.execute(delete(WebhookDelivery).where(WebhookDelivery.webhook_id.in_(webhooks)))
@@ -151,7 +154,8 @@ def delete_competition(session: Session, competition_id: UUID, *, actor: User) -
 
 def _lock(session: Session, competition_id: UUID) -> Competition:
     """Return a competition, all of whose phases nobody else changes until the end of the transaction."""
-    locked = select(Competition).where(Competition.id == competition_id).with_for_update()
+    # Not against what refers to the competition: an upload that holds a phase may let its sender enter.
+    locked = select(Competition).where(Competition.id == competition_id).with_for_update(key_share=True)
     competition = session.scalars(locked.execution_options(populate_existing=True)).one()
     session.expire(competition, ["phases"])
     for phase in competition.phases:

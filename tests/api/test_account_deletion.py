@@ -23,6 +23,7 @@ from core.models import (
 )
 from tests.support.api import PASSWORD, PHASE, add_finished, on_both_databases, register, sign_in
 from tests.support.competition import HONEST
+from tests.support.rules import make_user
 
 DELETION = "/api/v1/account/deletion"
 
@@ -51,7 +52,7 @@ def everything():
 @on_both_databases
 def test_deletion_leaves_results_and_nothing_of_the_person(client, database, competition):
     register(client, "secretname", email="secretname@example.org")
-    user = user_of("secretname")
+    user, otto = user_of("secretname"), make_user("otto")
     with db.transaction() as session:
         session.get_one(User, user.id).email = "secretname@example.org"
         session.add(Identity(user_id=user.id, issuer="https://secretname.example", subject="secretname"))
@@ -67,6 +68,11 @@ def test_deletion_leaves_results_and_nothing_of_the_person(client, database, com
         files={"file": ("secretname.py", HONEST)},
     )
     cookie = client.cookies.get("lethe")
+    refused = client.post(DELETION, json={"password": PASSWORD}, headers=browser.headers)
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:lethe:problem:last-organizer")
+    assert "make somebody else one first" in refused.json()["detail"]
+    with db.transaction() as session:
+        session.add(Organizer(competition_id=competition_id, user_id=otto.id))
     answer = client.post(DELETION, json={"password": PASSWORD}, headers=browser.headers)
     assert answer.status_code == 204
     assert client.cookies.get("lethe") is None
@@ -84,7 +90,9 @@ def test_deletion_leaves_results_and_nothing_of_the_person(client, database, com
         assert (deleted.email, deleted.password_hash, deleted.is_admin) == (None, None, False)
         assert deleted.deleted_at is not None
         assert session.scalars(select(Team.name)).all() == [deleted.name]
-        for table in (AccessToken, WebSession, Identity, Organizer, Mail):
+        assert session.scalars(select(Organizer.user_id)).all() == [otto.id]
+        assert session.scalars(select(AccessToken.user_id)).all() == [otto.id]
+        for table in (WebSession, Identity, Mail):
             assert session.scalars(select(table)).all() == []
     assert client.get("/api/v1/session", headers={"Cookie": f"lethe={cookie}"}).status_code == 401
     again = client.post("/api/v1/session", json={"login": "secretname", "password": PASSWORD})

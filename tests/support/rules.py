@@ -4,8 +4,11 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
+from types import ModuleType
+from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import select
 
 from core import accounts, competitions, db, submissions, teams
@@ -116,3 +119,30 @@ def at_once(*tasks: Callable[[], object]) -> list[object]:
     for thread in threads:
         thread.join()
     return results
+
+
+def within(
+    monkeypatch: pytest.MonkeyPatch, at: tuple[ModuleType, str], *tasks: Callable[[], object]
+) -> list[object]:
+    """Do one task, and begin a second one as the first calls a function; return what each returned or raised.
+
+    The first goes on once the second has ended, or after a moment in which it seems to wait for the first.
+    """
+    original, second_began, second_ended = getattr(*at), threading.Event(), threading.Event()
+
+    def stopped(*args: Any, **options: Any) -> Any:
+        if not second_began.is_set():
+            second_began.set()
+            second_ended.wait(0.3)
+        return original(*args, **options)
+
+    def second() -> object:
+        if not second_began.wait(10):
+            raise TimeoutError(f"the first task never called {at[1]}")
+        try:
+            return tasks[1]()
+        finally:
+            second_ended.set()
+
+    monkeypatch.setattr(*at, stopped)
+    return at_once(tasks[0], second)
