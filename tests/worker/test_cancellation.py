@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from core import db, queue, runs, submissions
 from core.lifecycle import SubmissionState
-from core.models import Phase
+from core.models import Phase, Shard
 from tests.support.competition import HONEST, make_submission, read_submission
 from tests.support.sandboxes import make_sandbox, processes_with, zygote_pid
 from worker import submission_runs
@@ -82,6 +83,8 @@ def test_cancelled_run_ends_at_once_and_the_next_submission_runs(
     assert read_submission(submission.id).state is SubmissionState.CANCELLED
     with db.reading() as session:
         assert runs.list_runs(session, submission.id) == []
+        left = session.scalars(select(Shard).where(Shard.submission_id == submission.id)).all()
+    assert {(shard.done, shard.failures, shard.lease_holder) for shard in left} == {(True, 0, None)}
     following = make_submission(tiny_phase, source=HONEST)
     deliver()
     assert read_submission(following.id).state is SubmissionState.FINISHED
