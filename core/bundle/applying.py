@@ -123,11 +123,11 @@ def delete_phase(session: Session, phase_id: UUID, *, actor: User) -> None:
     competition = _lock(session, phase.competition_id)
     if len(competition.phases) == 1:
         raise DeletionRefusedError("It is the only phase; delete the competition instead.")
-    slug = phase.slug
+    target, before = f"{competition.slug}/{phase.slug}", columns.phase_spec_of(phase).model_dump(mode="json")
     _remove_phases(session, [phase])
     session.expire(competition, ["phases"])
     _number(competition.phases)
-    _record_deletion(session, "phase.delete", competition, target=f"{competition.slug}/{slug}", actor=actor)
+    _record_deletion(session, "phase.delete", competition, target=target, before=before, actor=actor)
 
 
 def delete_competition(session: Session, competition_id: UUID, *, actor: User) -> None:
@@ -137,8 +137,9 @@ def delete_competition(session: Session, competition_id: UUID, *, actor: User) -
         DeletionRefusedError: it has submissions.
     """
     competition = _lock(session, competition_id)
+    before = {"title": competition.title, "phases": [phase.slug for phase in competition.phases]}
     _remove_phases(session, competition.phases)
-    here = competition.id
+    here, target = competition.id, competition.slug
     # After its phases, as uploads do: now those who enter it wait, and then find it gone. Then its teams.
     session.execute(select(Competition.id).where(Competition.id == here).with_for_update())
     teams = select(Team.id).where(Team.competition_id == here)
@@ -148,7 +149,7 @@ def delete_competition(session: Session, competition_id: UUID, *, actor: User) -
     session.execute(delete(WebhookDelivery).where(WebhookDelivery.webhook_id.in_(webhooks)))
     for table in (Participant, Team, Webhook, Announcement, Organizer):
         session.execute(_all_of(table, here))
-    _record_deletion(session, "competition.delete", competition, target=competition.slug, actor=actor)
+    _record_deletion(session, "competition.delete", competition, target=target, before=before, actor=actor)
     session.execute(delete(Competition).where(Competition.id == here))
 
 
@@ -229,6 +230,14 @@ def _number(phases: Iterable[Phase]) -> None:
 
 
 def _record_deletion(
-    session: Session, action: str, competition: Competition, *, target: str, actor: User
+    session: Session,
+    action: str,
+    competition: Competition,
+    *,
+    target: str,
+    before: dict[str, Any],
+    actor: User,
 ) -> None:
-    audit.record(session, actor=actor, action=action, competition_id=competition.id, target=target)
+    audit.record(
+        session, actor=actor, action=action, competition_id=competition.id, target=target, before=before
+    )

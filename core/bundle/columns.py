@@ -67,7 +67,7 @@ def of_plan(spec: PhaseSpec) -> dict[str, Any]:
 
 def plan_of(phase: Phase) -> dict[str, Any]:
     """Return the same of a stored phase, as its bundle said it."""
-    return of_plan(_phase_spec(phase))
+    return of_plan(phase_spec_of(phase))
 
 
 def new_phase(spec: PhaseSpec, position: int) -> Phase:
@@ -94,11 +94,12 @@ def spec_of(competition: Competition) -> CompetitionSpec:
         terms=competition.terms,
         pages=[Page(**page) for page in competition.pages],
         logo=logo,
-        phases=[_phase_spec(phase) for phase in competition.phases],
+        phases=[phase_spec_of(phase) for phase in competition.phases],
     )
 
 
-def _phase_spec(phase: Phase) -> PhaseSpec:
+def phase_spec_of(phase: Phase) -> PhaseSpec:
+    """Return the definition of a stored phase."""
     # A phase of before there was `as_written` is described by its columns alone.
     written, task = phase.as_written, phase.as_written.get("task")
     return PhaseSpec(

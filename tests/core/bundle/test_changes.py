@@ -252,6 +252,10 @@ def test_delete_phase_with_submissions_is_refused_and_without_it_goes(olga: User
     with db.reading() as session:
         assert [one.slug for one in competitions.find_competition(session, "demo").phases] == ["check"]
         assert session.scalar(select(func.count()).select_from(Submission)) == 1
+        deletion = session.scalars(select(AuditEvent).where(AuditEvent.action == "phase.delete")).one()
+        assert deletion.target == f"demo/{competition.phases[1].slug}"
+        assert deletion.before is not None
+        assert deletion.before["slug"] == competition.phases[1].slug
 
 
 def test_delete_competition_with_submissions_is_refused(olga: User) -> None:
@@ -270,5 +274,6 @@ def test_delete_competition_takes_its_teams_along_and_leaves_the_audit_log(olga:
     with db.reading() as session:
         with pytest.raises(NotFoundError):
             competitions.find_competition(session, "demo")
-        actions = [event.action for event in session.scalars(_audited())]
-        assert actions == ["competition.create", "competition.delete"]
+        created, deleted = session.scalars(_audited())
+        assert (created.action, deleted.action) == ("competition.create", "competition.delete")
+        assert deleted.before == created.after
