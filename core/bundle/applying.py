@@ -60,7 +60,7 @@ def create(session: Session, spec: CompetitionSpec, actor: User | None) -> Compe
         action="competition.create",
         competition_id=competition.id,
         target=spec.slug,
-        after={"title": spec.title, "phases": [phase.slug for phase in spec.phases]},
+        after=_described(competition),
     )
     return competition
 
@@ -123,11 +123,17 @@ def delete_phase(session: Session, phase_id: UUID, *, actor: User) -> None:
     competition = _lock(session, phase.competition_id)
     if len(competition.phases) == 1:
         raise DeletionRefusedError("It is the only phase; delete the competition instead.")
-    target, before = f"{competition.slug}/{phase.slug}", columns.phase_spec_of(phase).model_dump(mode="json")
+    audit.record(
+        session,
+        actor=actor,
+        action="phase.delete",
+        competition_id=competition.id,
+        target=f"{competition.slug}/{phase.slug}",
+        before=columns.phase_spec_of(phase).model_dump(mode="json"),
+    )
     _remove_phases(session, [phase])
     session.expire(competition, ["phases"])
     _number(competition.phases)
-    _record_deletion(session, "phase.delete", competition, target=target, before=before, actor=actor)
 
 
 def delete_competition(session: Session, competition_id: UUID, *, actor: User) -> None:
@@ -137,9 +143,9 @@ def delete_competition(session: Session, competition_id: UUID, *, actor: User) -
         DeletionRefusedError: it has submissions.
     """
     competition = _lock(session, competition_id)
-    before = {"title": competition.title, "phases": [phase.slug for phase in competition.phases]}
+    described = _described(competition)
     _remove_phases(session, competition.phases)
-    here, target = competition.id, competition.slug
+    here = competition.id
     # After its phases, as uploads do: now those who enter it wait, and then find it gone. Then its teams.
     session.execute(select(Competition.id).where(Competition.id == here).with_for_update())
     teams = select(Team.id).where(Team.competition_id == here)
@@ -149,7 +155,14 @@ def delete_competition(session: Session, competition_id: UUID, *, actor: User) -
     session.execute(delete(WebhookDelivery).where(WebhookDelivery.webhook_id.in_(webhooks)))
     for table in (Participant, Team, Webhook, Announcement, Organizer):
         session.execute(_all_of(table, here))
-    _record_deletion(session, "competition.delete", competition, target=target, before=before, actor=actor)
+    audit.record(
+        session,
+        actor=actor,
+        action="competition.delete",
+        competition_id=here,
+        target=competition.slug,
+        before=described,
+    )
     session.execute(delete(Competition).where(Competition.id == here))
 
 
@@ -229,15 +242,5 @@ def _number(phases: Iterable[Phase]) -> None:
         phase.position = position
 
 
-def _record_deletion(
-    session: Session,
-    action: str,
-    competition: Competition,
-    *,
-    target: str,
-    before: dict[str, Any],
-    actor: User,
-) -> None:
-    audit.record(
-        session, actor=actor, action=action, competition_id=competition.id, target=target, before=before
-    )
+def _described(competition: Competition) -> dict[str, Any]:
+    return {"title": competition.title, "phases": [phase.slug for phase in competition.phases]}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select
 
-from core import db, invitations, passwords, teams
+from core import audit, db, invitations, passwords, teams
 from core.bundle import applying
 from core.deletion import delete_account
 from core.errors import DeletionRefusedError, NotFoundError
@@ -60,7 +60,7 @@ def test_who_joins_within_the_deletion_of_a_competition_is_told_that_it_is_gone(
     phase = make_phases()[0]
     make_user("ann")
     deleted, joined = within(
-        monkeypatch, (applying, "_record_deletion"), lambda: _delete_competition(phase), lambda: join("ann")
+        monkeypatch, (audit, "record"), lambda: _delete_competition(phase), lambda: join("ann")
     )
     assert (deleted, type(joined)) == (None, NotFoundError)
 
